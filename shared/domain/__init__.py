@@ -1,0 +1,1 @@
+"""Decisions and contracts: the standard library and pydantic only."""

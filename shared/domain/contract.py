@@ -1,0 +1,60 @@
+"""What every model of the wire shares: unknown fields are refused, times are UTC, texts have no NUL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from shared.domain.errors import Unprocessable
+
+
+class Contract(BaseModel):
+    """Base of every request, reply and event model (contracts.md: unknown fields are an error)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+
+Model = TypeVar("Model", bound=Contract)
+
+
+def _only_text(value: Any) -> Any:
+    # Numbers would be read as Unix time, which no producer of this contract means.
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("must be an RFC 3339 time with an offset")
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(lambda value: value.astimezone(UTC))]
+"""An aware time; RFC 3339 with offset on the wire, UTC inside."""
+
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
+"""1-128 printable ASCII characters."""
+
+Unit = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+"""A number from 0 to 1."""
+
+Flag = Annotated[bool, Field(strict=True)]
+"""``true`` or ``false``, never a number or a word."""
+
+
+def validated(model: type[Model], data: Any) -> Model:
+    """Read ``data`` as ``model``.
+
+    Raises:
+        Unprocessable: naming the fields that break the contract; never their values, which may be secret.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise Unprocessable(complaint(error)) from None
+
+
+def complaint(error: ValidationError) -> str:
+    """The first three fields that are wrong and why, without their values."""
+    found = [
+        f"{'.'.join(str(part) for part in item['loc']) or 'data'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_context=False, include_input=False)[:3]
+    ]
+    return "; ".join(found)
