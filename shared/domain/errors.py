@@ -37,7 +37,7 @@ class AftercareError(Exception):
     """Base of every error this software raises on purpose."""
 
 
-class InvalidEvent(AftercareError):  # noqa: N818 - named for what the caller sent
+class InvalidEvent(AftercareError):
     """The request can never succeed, however often it is sent."""
 
 
@@ -57,11 +57,11 @@ class Unprocessable(InvalidEvent):
     """The request is well formed and breaks the contract."""
 
 
-class Unauthorized(AftercareError):  # noqa: N818 - the field's term
+class Unauthorized(AftercareError):
     """The caller showed no credentials, or wrong ones."""
 
 
-class Forbidden(AftercareError):  # noqa: N818 - the field's term
+class Forbidden(AftercareError):
     """The caller is known and may not do this."""
 
 
