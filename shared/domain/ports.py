@@ -1,0 +1,60 @@
+"""Ports that more than one function asks for; an adapter and a fake stand behind each, and pass the same tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.dead_letters import DeadLetter
+from shared.domain.events import Event
+from shared.domain.knowledge import Receipt, Write
+
+
+class Clock(Protocol):
+    """Time and waiting, so that decisions can be tested without either."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds; only differences mean anything."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; cancellable."""
+
+
+class KnowledgeStore(Protocol):
+    """The one way to write knowledge: inbox, entry, link and announcement in one transaction."""
+
+    async def write(self, writes: Sequence[Write], *, deadline_s: float) -> Sequence[Receipt]:
+        """Write them all or none; a single one is committed together with whatever else waits.
+
+        Raises:
+            DatabaseUnavailable: not now; whether it was committed is unknown, and repeating it is safe.
+            DatabaseRejected: this content cannot be stored.
+            Unprocessable: an event's id was used before with other content.
+        """
+
+
+class DeadLetterQueue(Protocol):
+    """Where an event waits when the database cannot take it."""
+
+    async def put(self, stream: str, letter: DeadLetter) -> None:
+        """Keep the letter durably; a letter for the same event is kept once.
+
+        Raises:
+            QueueUnavailable: it is not kept: Redis is down, full, or would forget it.
+        """
+
+
+class EventSink(Protocol):
+    """Where events go."""
+
+    async def send(self, event: Event) -> None:
+        """Deliver; at least once.
+
+        Raises:
+            UpstreamUnavailable: not now.
+            UpstreamRejected: never, in this form.
+        """
