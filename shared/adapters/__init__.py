@@ -1,0 +1,1 @@
+"""One technology per file; each translates its own errors."""

@@ -1,0 +1,245 @@
+"""PostgreSQL behind a few threads, each with one connection of its own.
+
+pg8000 blocks, so statements run on a small, named pool; a thread cannot be cancelled, so every wait in it is bounded
+by the server (``statement_timeout``, ``lock_timeout``) and by the socket. A caller that finds no free thread within
+:attr:`Limits.slot_s` is told so instead of queueing behind a dead database.
+
+Statements are text with ``:names``, prepared once per connection. Lists travel as one JSON parameter
+(``jsonb_to_recordset``): the text of a statement never changes with the number of rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import Connection as DriverConnection
+from pg8000.native import PreparedStatement
+
+from shared.adapters.dsn import Dsn
+from shared.domain.errors import AftercareError, DatabaseRejected, DatabaseUnavailable
+from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, Failure, FailureClass, of_sqlstate
+
+T = TypeVar("T")
+
+# What a driver raises when the line breaks: its own class without a SQLSTATE, or the socket's, unwrapped.
+_LINE_BROKE: Final = (InterfaceError, OSError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long anything here may take, in seconds, and how many threads there are."""
+
+    threads: int = 4
+    slot_s: float = 1.0
+    connect_s: float = 3.0
+    statement_s: float = 5.0
+    lock_s: float = 2.0
+
+
+class Connection:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, dsn: Dsn, limits: Limits, *, application: str) -> None:
+        self._driver = _connect(dsn, limits, application=application)
+        self._prepared: dict[str, PreparedStatement] = {}
+
+    def rows(self, sql: str, **parameters: Any) -> list[Sequence[Any]]:
+        """Run one statement; the rows it returns, none for a statement without a result."""
+        statement = self._prepared.get(sql)
+        if statement is None:
+            statement = self._prepared[sql] = self._driver.prepare(sql)
+        return statement.run(**parameters) or []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN, then COMMIT; ROLLBACK when the block raises."""
+        self._driver.execute_simple("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._driver.execute_simple("ROLLBACK")
+            raise
+        self._driver.execute_simple("COMMIT")
+
+    def close(self) -> None:
+        """Close; a line that is broken already is no error."""
+        try:
+            self._driver.close()
+        except _LINE_BROKE:
+            return
+
+
+class Database:
+    """Runs work on PostgreSQL.
+
+    Args:
+        dsn: where.
+        application: shown in ``pg_stat_activity``.
+        limits: time and threads.
+    """
+
+    def __init__(self, dsn: Dsn, *, application: str, limits: Limits | None = None) -> None:
+        self._dsn = dsn
+        self._application = application
+        self._limits = limits or Limits()
+        self._pool = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="postgres")
+        self._local = threading.local()
+        self._free: asyncio.Semaphore | None = None
+
+    async def transact(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
+        """Run ``work`` in one transaction.
+
+        Raises:
+            DatabaseUnavailable: not now, or not within ``deadline_s``; whether it was committed is unknown.
+            DatabaseRejected: the server refused the content.
+        """
+
+        def in_transaction(connection: Connection) -> T:
+            with connection.transaction():
+                return work(connection)
+
+        return await self.run(in_transaction, deadline_s=deadline_s)
+
+    async def run(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
+        """Run ``work`` on a connection, each statement its own transaction; errors as for :meth:`transact`."""
+        free = self._slots()
+        try:
+            async with asyncio.timeout(self._limits.slot_s):
+                await free.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(Failure(FailureClass.OVERLOAD)) from None
+        running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, work)
+        # The thread keeps its slot until it is done, whether or not anyone still waits: stuck threads cannot pile up.
+        running.add_done_callback(lambda done: _give_back(free, done))
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.shield(running)
+        except TimeoutError:
+            raise DatabaseUnavailable(DEADLINE_PASSED) from None
+
+    def close(self) -> None:
+        """Let the threads end; connections close with them."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _slots(self) -> asyncio.Semaphore:
+        if self._free is None:
+            self._free = asyncio.Semaphore(self._limits.threads)
+        return self._free
+
+    def _work(self, work: Callable[[Connection], T]) -> T:
+        """In the thread: translate the driver's errors, and drop a connection that is no longer sound."""
+        try:
+            connection = self._connection()
+            return work(connection)
+        except AftercareError:
+            raise
+        except DatabaseError as error:
+            failure = failure_of(error)
+            if failure.kind not in (FailureClass.CONFLICT, FailureClass.EVENT):
+                self._drop()
+            raise _translated(failure) from error
+        except _LINE_BROKE as error:
+            self._drop()
+            raise DatabaseUnavailable(LOST_CONNECTION) from error
+        except UnicodeEncodeError as error:
+            self._drop()
+            raise DatabaseRejected(Failure(FailureClass.EVENT)) from error
+        except BaseException:
+            self._drop()
+            raise
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = Connection(self._dsn, self._limits, application=self._application)
+            self._local.connection = connection
+        return connection
+
+    def _drop(self) -> None:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+
+def _give_back(free: asyncio.Semaphore, done: asyncio.Future[Any]) -> None:
+    free.release()
+    # Looked at, so that the failure of a call nobody waits for any more is not reported as forgotten.
+    if not done.cancelled():
+        done.exception()
+
+
+def failure_of(error: DatabaseError) -> Failure:
+    """Classify a server error by its SQLSTATE: the field ``C`` of the error response, never its text."""
+    fields = error.args[0] if error.args else None
+    sqlstate = fields.get("C") if isinstance(fields, dict) else None
+    return of_sqlstate(sqlstate) if sqlstate else Failure(FailureClass.UNKNOWN)
+
+
+def json_rows(rows: Sequence[Any]) -> str:
+    """Rows for ``jsonb_to_recordset``."""
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+def _translated(failure: Failure) -> AftercareError:
+    return DatabaseRejected(failure) if failure.kind is FailureClass.EVENT else DatabaseUnavailable(failure)
+
+
+def _connect(dsn: Dsn, limits: Limits, *, application: str) -> DriverConnection:
+    line = _socket(dsn, limits.connect_s)
+    try:
+        connection = DriverConnection(
+            dsn.user,
+            host=dsn.host,
+            password=dsn.password,
+            database=dsn.database,
+            application_name=application,
+            sock=line,
+            ssl_context=_ssl_context(dsn),
+            startup_params={
+                "statement_timeout": str(int(limits.statement_s * 1000)),
+                "lock_timeout": str(int(limits.lock_s * 1000)),
+                "idle_in_transaction_session_timeout": str(int(limits.statement_s * 1000)),
+                "TimeZone": "UTC",
+            },
+        )
+    except BaseException:
+        line.close()
+        raise
+    # The server gives up first, so that its reason arrives; the socket's limit is for a server that is gone.
+    line.settimeout(limits.statement_s + 1)
+    return connection
+
+
+def _socket(dsn: Dsn, timeout_s: float) -> socket.socket:
+    if dsn.unix_socket is None:
+        line = socket.create_connection((dsn.host, dsn.port), timeout_s)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return line
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.settimeout(timeout_s)
+    try:
+        line.connect(dsn.unix_socket)
+    except OSError:
+        line.close()
+        raise
+    return line
+
+
+def _ssl_context(dsn: Dsn) -> ssl.SSLContext | bool | None:
+    if dsn.unix_socket is not None or dsn.sslmode == "disable":
+        return False
+    if dsn.sslmode == "verify-full":
+        return ssl.create_default_context()
+    return True if dsn.sslmode == "require" else None
