@@ -1,0 +1,1 @@
+"""From HTTP to a use case and back."""

@@ -1,0 +1,114 @@
+"""Three ways in, one event out: a CloudEvent, plain JSON with an ``Idempotency-Key``, or a tick.
+
+Plain JSON is the same as the CloudEvent of the function's own request type with the key as id. The empty POST of a
+cron connector is the same as a ping source's event: for both the slot is the identity, so their ids do not matter.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, assert_never
+
+from shared.domain.contract import Contract, Id, validated
+from shared.domain.errors import Malformed, Unprocessable, UnsupportedMedia
+from shared.domain.events import PING, Event
+from shared.runtime.cloudevents import ContentMode, kind, parse
+from shared.runtime.strict_json import loads
+
+_PLAIN_SOURCE: Final = "/http"
+_CRON_SOURCE: Final = "/cron-connector"
+
+
+class Style(StrEnum):
+    """How the caller asked, and so how it is answered."""
+
+    CLOUDEVENT = "cloudevent"
+    BATCH = "batch"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What a request brought: at least one event."""
+
+    style: Style
+    events: Sequence[Event]
+
+
+Reader = Callable[[Mapping[str, str], bytes], Inbound]
+"""From lower-case headers and the body to events; raises InvalidEvent."""
+
+
+class _Key(Contract):
+    key: Id
+
+
+def events(
+    accepts: Collection[str] | None, *, request_type: str | None = None, batch: bool = False, ticks: bool = False
+) -> Reader:
+    """A reader for CloudEvents and what stands for them.
+
+    Args:
+        accepts: the types that are read; None reads any.
+        request_type: the type of plain JSON requests; None when the function takes none.
+        batch: whether several events may come at once.
+        ticks: whether an empty POST is a tick.
+    """
+
+    def read(headers: Mapping[str, str], body: bytes) -> Inbound:
+        inbound = read_any(headers, body)
+        for event in inbound.events:
+            if accepts is not None and event.type not in accepts:
+                raise Unprocessable(f"this type is not accepted here; send one of {', '.join(sorted(accepts))}")
+        return inbound
+
+    def read_any(headers: Mapping[str, str], body: bytes) -> Inbound:
+        match kind(headers, body):
+            case ContentMode.STRUCTURED | ContentMode.BINARY:
+                return Inbound(Style.CLOUDEVENT, parse(headers, body))
+            case ContentMode.BATCH if batch:
+                return Inbound(Style.BATCH, parse(headers, body))
+            case ContentMode.BATCH:
+                raise UnsupportedMedia("batches are not read here; send one event per request")
+            case ContentMode.PLAIN_JSON if request_type is not None:
+                return Inbound(Style.PLAIN, [_plain(request_type, headers, body)])
+            case ContentMode.PLAIN_JSON:
+                raise UnsupportedMedia("send a CloudEvent: application/cloudevents+json, or ce-* headers")
+            case ContentMode.TICK if ticks:
+                return Inbound(Style.CLOUDEVENT, [Event(id=str(uuid.uuid4()), source=_CRON_SOURCE, type=PING)])
+            case ContentMode.TICK:
+                raise Malformed("the body is empty; send an event")
+            case _ as never:
+                assert_never(never)
+
+    return read
+
+
+def document(event_type: str) -> Reader:
+    """A reader for a foreign webhook: its JSON body becomes the data of one event of ``event_type``."""
+
+    def read(headers: Mapping[str, str], body: bytes) -> Inbound:
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise UnsupportedMedia("send application/json")
+        return Inbound(
+            Style.PLAIN, [Event(id=str(uuid.uuid4()), source=_PLAIN_SOURCE, type=event_type, data=loads(body))]
+        )
+
+    return read
+
+
+def style_of(headers: Mapping[str, str]) -> Style:
+    """How to answer a request that could not be read: problem JSON only to those who did not send a CloudEvent."""
+    media_type = headers.get("content-type", "")
+    is_event = media_type.startswith("application/cloudevents") or any(name.startswith("ce-") for name in headers)
+    return Style.CLOUDEVENT if is_event else Style.PLAIN
+
+
+def _plain(request_type: str, headers: Mapping[str, str], body: bytes) -> Event:
+    key: Any = headers.get("idempotency-key")
+    if key is None:
+        raise Malformed("Idempotency-Key is missing; send one, so that a repeated request takes effect once")
+    return Event(id=validated(_Key, {"key": key}).key, source=_PLAIN_SOURCE, type=request_type, data=loads(body))

@@ -1,0 +1,156 @@
+"""From an HTTP request to a use case and back: one pipeline for every function.
+
+limits -> authentication -> parsing -> use case -> one status for one meaning -> one log line.
+
+The result is the ``handle`` that functions-framework serves. Its CloudEvent signature is not used: it answers "OK",
+which a Knative broker takes for a failure and retries for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.domain.errors import AftercareError, Busy, TooLarge, TransientError
+from shared.domain.events import Event
+from shared.runtime import replies
+from shared.runtime.answers import Answer, UseCase
+from shared.runtime.auth import gate
+from shared.runtime.logs import configure
+from shared.runtime.requests import Reader, style_of
+from shared.runtime.settings import ServingSettings
+
+Handle = Callable[[Request], Awaitable[Response]]
+
+_BODY_LIMIT: Final = 1024 * 1024
+_DEADLINE_S: Final = 25.0
+_HEALTH: Final = ("/livez", "/readyz", "/_/health", "/_/ready")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One path of a function: how its requests are read, and what handles them."""
+
+    read: Reader
+    use_case: UseCase
+
+
+def serve(
+    function: str, settings: ServingSettings, routes: Mapping[str, Route], *, deadline_s: float = _DEADLINE_S
+) -> Handle:
+    """The function's HTTP handler.
+
+    Args:
+        function: its name, bound to every log line.
+        settings: authentication, concurrency, sink and log level.
+        routes: path to route.
+        deadline_s: seconds for a whole request; must be shorter than the platform's grace period.
+    """
+    log = configure(settings.log_level, function=function)
+    pipeline = _Pipeline(settings, routes, deadline_s)
+
+    async def handle(request: Request) -> Response:
+        if request.url.path in _HEALTH:
+            return Response(status_code=200)
+        began = time.monotonic()
+        seen: dict[str, Any] = {}
+        response = await pipeline(request, seen)
+        level = logging.ERROR if response.status_code >= replies.SERVER_ERROR else logging.INFO
+        duration_ms = round((time.monotonic() - began) * 1000, 2)
+        log.log(level, "event.handled", status=response.status_code, duration_ms=duration_ms, **seen)
+        return response
+
+    return handle
+
+
+class _Pipeline:
+    """Request to response; what the log line needs is gathered in ``seen`` on the way."""
+
+    def __init__(self, settings: ServingSettings, routes: Mapping[str, Route], deadline_s: float) -> None:
+        self._admit = gate(settings)
+        self._busy = asyncio.Semaphore(settings.concurrency)
+        self._has_sink = settings.sink is not None
+        self._routes = routes
+        self._deadline_s = deadline_s
+
+    async def __call__(self, request: Request, seen: dict[str, Any]) -> Response:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._handle(request, seen)
+        except TimeoutError:
+            return _refuse(TransientError("not done within the deadline; send it again"), request, seen)
+        except AftercareError as error:
+            return _refuse(error, request, seen)
+        except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug is answered 500 and logged once
+            seen |= {"outcome": "bug", "error": type(error).__name__, "trace": _places(error)}
+            return Response(status_code=500)
+
+    async def _handle(self, request: Request, seen: dict[str, Any]) -> Response:
+        route = replies.routed(self._routes, request)
+        if self._busy.locked():
+            raise Busy("at the concurrency limit; send it again")
+        async with self._busy:
+            body = await _body(request)
+            headers = dict(request.headers)
+            self._admit(headers, body)
+            inbound = route.read(headers, body)
+            seen |= _identity(inbound.events)
+            answers = await route.use_case(inbound.events)
+        seen |= _summary(answers)
+        return replies.reply(inbound.style, answers, has_sink=self._has_sink)
+
+
+def _refuse(error: AftercareError, request: Request, seen: dict[str, Any]) -> Response:
+    seen |= {"outcome": "refused", "error": type(error).__name__, "detail": str(error)}
+    return replies.refusal(error, style_of(request.headers))
+
+
+async def _body(request: Request) -> bytes:
+    """The body, refused as soon as it is over the limit, declared or not."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > _BODY_LIMIT:
+        raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _BODY_LIMIT:
+            raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _identity(events: Sequence[Event]) -> dict[str, Any]:
+    """What the log line says of the request: the first event, and how many there are."""
+    first = events[0]
+    return {
+        "event_id": first.id,
+        "event_source": first.source,
+        "event_type": first.type,
+        "subject": first.subject,
+        "traceparent": first.extensions.get("traceparent"),
+        "events": len(events),
+    }
+
+
+def _summary(answers: Sequence[Answer]) -> dict[str, Any]:
+    first = answers[0]
+    return {"outcome": first.outcome if len(answers) == 1 else _counted(answers), **first.facts}
+
+
+def _counted(answers: Sequence[Answer]) -> dict[str, int]:
+    outcomes = [answer.outcome for answer in answers]
+    return {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+
+
+def _places(error: Exception) -> list[str]:
+    """Where it happened, without the message: messages carry values."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
