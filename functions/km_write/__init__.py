@@ -1,0 +1,1 @@
+"""km-write: the one way to write knowledge."""

@@ -1,0 +1,56 @@
+"""km-write, composed: the environment becomes adapters, adapters become ``handle``."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from functions.km_write.core import WritePolicy
+from functions.km_write.handler import Ports, create_handler
+from functions.km_write.model import ACCEPTS, REQUEST_TYPE
+from functions.km_write.settings import Settings
+from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
+from shared.adapters.dsn import Dsn
+from shared.adapters.http import HttpSink, http_client
+from shared.adapters.knowledge_store import PostgresKnowledge
+from shared.adapters.postgres import Database, Limits
+from shared.adapters.relay import Relay
+from shared.adapters.system import SystemClock
+from shared.runtime.requests import events
+from shared.runtime.serving import Route, serve
+from shared.runtime.settings import Durability
+
+settings = Settings.load(os.environ)
+database = Database(
+    Dsn.parse(settings.database_url.get_secret_value()),
+    application="km-write",
+    limits=Limits(threads=settings.database_threads, statement_s=settings.km_write_timeout_seconds),
+)
+caps = Caps(
+    entries=settings.dlq_max_entries,
+    bytes=settings.dlq_max_bytes,
+    durability_asserted=settings.dlq_durability is Durability.ASSERTED,
+)
+redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
+sink = None if settings.sink is None else HttpSink(http_client(), settings.sink)
+
+ports = Ports(
+    knowledge=PostgresKnowledge(database, announce=sink is not None),
+    dead_letters=RedisDeadLetters(redis, caps),
+    clock=SystemClock(),
+    chance=random.random,
+    committed=Relay(database, sink).nudge,
+)
+policy = WritePolicy.of(
+    attempts=settings.km_retry_max,
+    base_s=settings.km_retry_base_seconds,
+    timeout_s=settings.km_write_timeout_seconds,
+    queue_s=settings.queue_timeout_seconds,
+    wait=settings.km_write_await,
+    defer=settings.defer,
+)
+handle = serve(
+    "km-write",
+    settings,
+    {"/": Route(read=events(ACCEPTS, request_type=REQUEST_TYPE, batch=True), use_case=create_handler(ports, policy))},
+)
