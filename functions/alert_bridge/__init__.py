@@ -1,0 +1,1 @@
+"""alert-bridge: Alertmanager's alerts become events."""
