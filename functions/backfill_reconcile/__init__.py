@@ -1,0 +1,1 @@
+"""backfill-reconcile: nothing stays lost."""
