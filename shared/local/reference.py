@@ -1,0 +1,181 @@
+"""Reference pages made from the code: ``docs/events.md`` and the settings tables of the functions' READMEs.
+
+``python -m shared.local.reference`` writes them; a test fails when they differ from what the code says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from shared.domain.contract import Contract
+from shared.local import manifests
+from shared.local.manifests import Manifests
+from shared.runtime.settings import Settings
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_BEGIN: Final = "<!-- settings: made by `make docs` -->"
+_END: Final = "<!-- /settings -->"
+_HEAD: Final = """# Events
+
+Made from the models by `make docs`; do not edit. An event is a CloudEvent 1.0; its `id` is derived from its cause, so
+a retry repeats it; `subject` is the incident. Unknown fields are refused, except inside `labels`, `annotations` and
+`metadata`. Times are RFC 3339 with an offset, in UTC when we send them.
+"""
+
+
+@dataclass(slots=True)
+class EventPage:
+    """One type: its model, who emits it, who accepts it, and who subscribes to it."""
+
+    model: type[Contract]
+    emitted_by: list[str] = field(default_factory=list)
+    accepted_by: list[str] = field(default_factory=list)
+
+
+def pages(root: Path = ROOT) -> dict[Path, str]:
+    """Every generated page: path to text."""
+    deployed = manifests.load(root / "functions")
+    readmes = {path: _with_settings(path) for path in sorted((root / "functions").glob("*/README.md"))}
+    return {root / "docs" / "events.md": _events(_catalogue(root), deployed), **readmes}
+
+
+def _catalogue(root: Path) -> dict[str, EventPage]:
+    """All event types, from the ``ACCEPTS`` and ``EMITS`` of each function."""
+    found: dict[str, EventPage] = {}
+    for folder in sorted(path.parent for path in (root / "functions").glob("*/model.py")):
+        model = importlib.import_module(f"functions.{folder.name}.model")
+        function = folder.name.replace("_", "-")
+        for event_type, contract in model.EMITS.items():
+            found.setdefault(event_type, EventPage(contract)).emitted_by.append(function)
+        for event_type, contract in model.ACCEPTS.items():
+            found.setdefault(event_type, EventPage(contract)).accepted_by.append(function)
+    return dict(sorted(found.items()))
+
+
+def _events(catalogue: Mapping[str, EventPage], deployed: Manifests) -> str:
+    lines = [_HEAD, "| type | from | to |", "|---|---|---|"]
+    for event_type, page in catalogue.items():
+        receivers = ", ".join(page.accepted_by) or _subscribers(event_type, deployed) or "anyone"
+        lines.append(
+            f"| [`{event_type}`](#{_anchor(event_type)}) | {', '.join(page.emitted_by) or 'anyone'} | {receivers} |"
+        )
+    for event_type, page in catalogue.items():
+        lines += ["", f"## {event_type}", "", *_model(page.model)]
+    return "\n".join(lines) + "\n"
+
+
+def _subscribers(event_type: str, deployed: Manifests) -> str:
+    takers = {t.subscriber.service for t in deployed.triggers if t.takes({"type": event_type})}
+    return ", ".join(sorted(takers))
+
+
+def _anchor(event_type: str) -> str:
+    return event_type.replace(".", "")
+
+
+def _model(model: type[Contract]) -> Iterator[str]:
+    """The fields of a model, and of the models inside it."""
+    yield _paragraph(model.__doc__)
+    yield ""
+    yield "| field | type | |"
+    yield "|---|---|---|"
+    inner: dict[str, type[Contract]] = {}
+    for name, info in model.model_fields.items():
+        label = info.serialization_alias or info.alias or name
+        need = "required" if info.is_required() else f"default `{_default(info)}`"
+        yield f"| `{label}` | {_type(info.annotation, inner)} | {need} |"
+    for name, nested in inner.items():
+        yield ""
+        yield f"`{name}`:"
+        yield ""
+        yield from _model(nested)
+
+
+def _default(info: FieldInfo) -> Any:
+    value = info.get_default(call_default_factory=False)
+    return "null" if value is None else getattr(value, "value", value)
+
+
+def _type(annotation: Any, inner: dict[str, type[Contract]]) -> str:  # noqa: PLR0911 - one for each kind of type
+    """A type as people write it in JSON; models met on the way are added to ``inner``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0], inner)
+    if origin is UnionType:
+        return " or ".join(_type(one, inner) for one in arguments)
+    if origin is list:
+        return f"list of {_type(arguments[0], inner)}"
+    if origin is dict:
+        return f"object of {_type(arguments[1], inner)}"
+    if origin is Literal:
+        return " \\| ".join(f"`{value}`" for value in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, Contract):
+        inner[annotation.__name__] = annotation
+        return f"`{annotation.__name__}`"
+    if hasattr(annotation, "__members__"):
+        return " \\| ".join(f"`{member.value}`" for member in annotation)
+    return _PLAIN_TYPES.get(getattr(annotation, "__name__", ""), "any")
+
+
+_PLAIN_TYPES: Final = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "datetime": "time",
+    "NoneType": "null",
+}
+
+
+def _with_settings(readme: Path) -> str:
+    """The README with its settings table made anew."""
+    function = readme.parent.name
+    settings: type[Settings] = importlib.import_module(f"functions.{function}.settings").Settings
+    before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    rows = [
+        f"| `{name.upper()}` | {_setting(info)} | {_paragraph(info.description)} |" for name, info in _ordered(settings)
+    ]
+    table = "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
+
+
+def _ordered(settings: type[Settings]) -> list[tuple[str, FieldInfo]]:
+    """What must be set first."""
+    return sorted(settings.model_fields.items(), key=lambda item: not item[1].is_required())
+
+
+def _setting(info: FieldInfo) -> str:
+    if info.is_required():
+        return "**required**"
+    value = info.default
+    if value is None or isinstance(value, SecretStr):
+        return "unset"
+    shown = str(value).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
+    return f"`{shown.removesuffix('.0')}`"
+
+
+def _paragraph(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("``", "`")
+
+
+def main() -> int:
+    """Write the pages that changed."""
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
