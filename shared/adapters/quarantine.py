@@ -18,7 +18,7 @@ from shared.domain.events import derived_id, to_structured
 _COLUMNS: Final = "id, stream, event, state, reason, attempts, first_failed_at, quarantined_at, actor, note"
 _ADD: Final = """
 INSERT INTO dead_letters (id, stream, source, event_id, event_type, event, reason, attempts, first_failed_at)
-SELECT id, :stream, source, event_id, event_type, event, reason, attempts, first_failed_at
+SELECT id, :queue, source, event_id, event_type, event, reason, attempts, first_failed_at
 FROM jsonb_to_recordset((:letters)::jsonb) AS l(
     id uuid, source text, event_id text, event_type text, event jsonb, reason jsonb, attempts int,
     first_failed_at timestamptz)
@@ -76,7 +76,7 @@ def add(connection: Connection, stream: str, letters: Sequence[DeadLetter]) -> N
         for letter in letters
     ]
     if rows:
-        connection.rows(_ADD, stream=stream, letters=json_rows(rows))
+        connection.rows(_ADD, queue=stream, letters=json_rows(rows))
 
 
 def listed(connection: Connection, *, most: int, settled_too: bool = False) -> list[Quarantined]:
