@@ -1,0 +1,1 @@
+"""The laptop: real servers, the broker, the story. Never in an image."""
