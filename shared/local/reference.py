@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.domain.contract import Contract
-from shared.local import manifests
-from shared.local.manifests import Manifests
+from shared.local.knative import manifests
+from shared.local.knative.manifests import Manifests
 from shared.runtime.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
