@@ -20,6 +20,7 @@ from shared.domain.failures import Failure, FailureClass
 _BROKER: Final = "knativeerror"
 # Answers that the same event gets every time. 401 and 403 are not among them: they are a setting, not the event.
 _PERMANENT: Final = frozenset({"400", "413", "415", "422"})
+_PERHAPS_THE_LETTER: Final = frozenset({FailureClass.EVENT, FailureClass.CONFLICT, FailureClass.UNKNOWN})
 
 
 class Fate(StrEnum):
@@ -75,5 +76,8 @@ def fate_after_failure(letter: DeadLetter, *, now: datetime) -> Fate:
 
 
 def is_outage(failure: Failure) -> bool:
-    """Whether the database, not the letter, is at fault: the drain stops and nothing counts against anyone."""
-    return failure.kind in (FailureClass.CONNECTION, FailureClass.OVERLOAD, FailureClass.TIMEOUT)
+    """Whether the database, not the letter, is at fault: the drain stops and nothing counts against anyone.
+
+    A missing table or a wrong password is an outage as well, however long it lasts: never the letter's fault.
+    """
+    return failure.kind not in _PERHAPS_THE_LETTER

@@ -7,6 +7,7 @@ had never been touched, and the drain stops.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -75,6 +76,8 @@ class Drain:
         self._clock = clock
         self._policy = policy
         self._done = Drained()
+        self._held: dict[str, Claimed] = {}
+        self._ends = 0.0
 
     async def run(self) -> Drained:
         """Drain until the stream is empty or the budget is spent.
@@ -83,10 +86,10 @@ class Drain:
             DatabaseUnavailable: the database is out; nothing was lost or counted.
             QueueUnavailable: Redis is out.
         """
-        ends = self._clock.monotonic() + self._policy.budget_s
+        self._ends = self._clock.monotonic() + self._policy.budget_s
         before = await self._letters.depth(self._stream)
-        await self._drain_abandoned(ends)
-        while self._clock.monotonic() < ends:
+        await self._drain_abandoned()
+        while not self._is_over():
             claimed = await self._letters.claim_new(self._stream, most=self._policy.group)
             if not claimed:
                 break
@@ -95,21 +98,28 @@ class Drain:
         found = {"before": before.entries, "remaining": after.entries, "oldest_age_s": after.oldest_age_s}
         return self._done.model_copy(update=found)
 
-    async def _drain_abandoned(self, ends: float) -> None:
+    async def _drain_abandoned(self) -> None:
         idle_s = self._policy.idle_s
         counts = await self._letters.abandoned(self._stream, idle_s=idle_s, most=10 * self._policy.group)
         once = {entry_id: count for entry_id, count in counts.items() if count <= 1}
         alone = [{entry_id: count} for entry_id, count in counts.items() if count > 1]
         for group in [*_groups(once, self._policy.group), *alone]:
-            if self._clock.monotonic() >= ends:
+            if self._is_over():
                 return
             claimed = await self._letters.take_over(self._stream, group, idle_s=idle_s)
             await self._handle(claimed)
 
     async def _handle(self, claimed: Sequence[Claimed]) -> None:
+        """Settle what takes effect or is hopeless, and give back whatever is still held then."""
         hopeless = [c for c in claimed if c.letter is None or fate_after_crashes(c.deliveries) is Fate.QUARANTINE]
-        await self._put_away(hopeless)
-        await self._replay_together([c for c in claimed if c not in hopeless])
+        self._held = {c.entry_id: c for c in claimed}
+        try:
+            await self._put_away(hopeless)
+            await self._replay_together([c for c in claimed if c not in hopeless])
+        except DatabaseUnavailable:
+            await self._give_back()
+            raise
+        await self._give_back()
 
     async def _replay_together(self, claimed: Sequence[Claimed]) -> None:
         if not claimed:
@@ -120,35 +130,42 @@ class Drain:
             await (self._put_away(claimed) if len(claimed) == 1 else self._replay_alone(claimed))
         except DatabaseUnavailable as error:
             if is_outage(error.failure):
-                await self._letters.give_back(self._stream, claimed)
                 raise
             await (self._leave(claimed[0]) if len(claimed) == 1 else self._replay_alone(claimed))
         else:
-            await self._letters.settle(self._stream, claimed)
+            await self._settle(claimed)
             self._count(replayed=len(claimed), superseded=list(outcomes).count(Outcome.SUPERSEDED))
 
     async def _replay_alone(self, claimed: Sequence[Claimed]) -> None:
         """One letter in the group is at fault: find it without harming the others."""
-        for position, one in enumerate(claimed):
-            try:
-                await self._replay_together([one])
-            except DatabaseUnavailable:
-                await self._letters.give_back(self._stream, claimed[position + 1 :])
-                raise
+        for one in claimed:
+            if self._is_over():
+                return
+            await self._replay_together([one])
 
     async def _leave(self, claimed: Claimed) -> None:
         """The letter failed alone: for a day it stays, then it is quarantined."""
         letter = claimed.letter
         if letter is not None and fate_after_failure(letter, now=self._clock.now()) is Fate.QUARANTINE:
             await self._put_away([claimed])
-        else:
-            await self._letters.give_back(self._stream, [claimed])
 
     async def _put_away(self, claimed: Sequence[Claimed]) -> None:
         if claimed:
             await self._quarantine.add(self._stream, [_whole(c, self._clock) for c in claimed])
-            await self._letters.settle(self._stream, claimed)
+            await self._settle(claimed)
             self._count(quarantined=len(claimed))
+
+    async def _settle(self, claimed: Sequence[Claimed]) -> None:
+        await self._letters.settle(self._stream, claimed)
+        for one in claimed:
+            del self._held[one.entry_id]
+
+    async def _give_back(self) -> None:
+        if self._held:
+            await self._letters.give_back(self._stream, list(self._held.values()))
+
+    def _is_over(self) -> bool:
+        return self._clock.monotonic() >= self._ends
 
     def _count(self, **more: int) -> None:
         now = {name: getattr(self._done, name) + number for name, number in more.items()}
@@ -167,6 +184,11 @@ def _whole(claimed: Claimed, clock: Clock) -> DeadLetter:
         return replace(claimed.letter, failure=failure, attempts=claimed.letter.attempts + claimed.deliveries)
     now = clock.now()
     event = Event(
-        id=claimed.entry_id, source="/redis", type="dev.aftercare.unreadable.v1", time=now, data={"raw": claimed.raw}
+        id=claimed.entry_id,
+        source="/redis",
+        type="com.redis.stream-entry",
+        time=now,
+        # As a JSON string: a stranger's text may hold NUL, which PostgreSQL takes in no text at all.
+        data={"raw": json.dumps(claimed.raw)},
     )
     return DeadLetter(event=event, fn="redis", failure=failure, attempts=claimed.deliveries, first_failed_at=now)

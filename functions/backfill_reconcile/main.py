@@ -19,7 +19,7 @@ from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
 from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM
-from shared.runtime.requests import events
+from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
 from shared.runtime.settings import Durability
 
@@ -76,7 +76,7 @@ handle = serve(
     "backfill-reconcile",
     settings,
     {
-        "/": Route(read=events(ACCEPTS, ticks=True), use_case=create_tick_handler(ports)),
-        "/dead-letter": Route(read=events(None), use_case=create_dead_letter_handler(ports)),
+        "/": Route(read=EventReader(ACCEPTS, ticks=True), use_case=create_tick_handler(ports)),
+        "/dead-letter": Route(read=EventReader(None), use_case=create_dead_letter_handler(ports)),
     },
 )

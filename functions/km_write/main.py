@@ -16,7 +16,7 @@ from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
-from shared.runtime.requests import events
+from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
 from shared.runtime.settings import Durability
 
@@ -52,5 +52,9 @@ policy = WritePolicy.of(
 handle = serve(
     "km-write",
     settings,
-    {"/": Route(read=events(ACCEPTS, request_type=REQUEST_TYPE, batch=True), use_case=create_handler(ports, policy))},
+    {
+        "/": Route(
+            read=EventReader(ACCEPTS, request_type=REQUEST_TYPE, batch=True), use_case=create_handler(ports, policy)
+        )
+    },
 )

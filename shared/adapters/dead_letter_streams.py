@@ -32,11 +32,15 @@ _MEMORY_SHARE: Final = 0.8
 _LONG_AGO_MS: Final = 24 * 3600 * 1000
 
 # KEYS: stream, index, bytes. ARGV: event key, letter, most entries, most bytes.
+# What somebody deleted by hand is neither known nor counted: the index is believed only where the entry is there.
 _PUT: Final = """
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 'known' end
-local size = tonumber(redis.call('GET', KEYS[3]) or '0')
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[3]) or size + #ARGV[2] > tonumber(ARGV[4]) then return 'full' end
+local waiting = redis.call('XLEN', KEYS[1])
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if known and #redis.call('XRANGE', KEYS[1], known, known) == 1 then return 'known' end
+local size = waiting > 0 and tonumber(redis.call('GET', KEYS[3])) or 0
+if waiting >= tonumber(ARGV[3]) or size + #ARGV[2] > tonumber(ARGV[4]) then return 'full' end
 local id = redis.call('XADD', KEYS[1], '*', 'letter', ARGV[2])
+if waiting == 0 then redis.call('DEL', KEYS[2], KEYS[3]) end
 redis.call('HSET', KEYS[2], ARGV[1], id)
 redis.call('INCRBY', KEYS[3], #ARGV[2])
 return 'kept'
@@ -45,8 +49,7 @@ return 'kept'
 _SETTLE: Final = """
 for i = 2, #ARGV, 3 do
   redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-  if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 then
-    redis.call('HDEL', KEYS[2], ARGV[i + 1])
+  if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 and redis.call('HDEL', KEYS[2], ARGV[i + 1]) == 1 then
     redis.call('DECRBY', KEYS[3], ARGV[i + 2])
   end
 end
@@ -68,6 +71,7 @@ def connect(url: str, *, timeout_s: float = 1.0) -> Redis:
     return Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors="backslashreplace",  # a stranger's bytes are shown, they do not stop the drain
         protocol=2,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
@@ -212,6 +216,10 @@ def _forgetful(state: Mapping[str, Any], policy: Mapping[str, str]) -> str | Non
     """Why Redis would not keep a letter through a crash; None when it would."""
     if not state.get("aof_enabled"):
         return "Redis has no AOF, so a dead letter would be a promise it forgets; set appendonly yes"
+    rewriting = state.get("aof_rewrite_in_progress") or state.get("aof_rewrite_scheduled")
+    if rewriting and not state.get("aof_base_size"):
+        # AOF was switched on a moment ago: it counts as enabled, and until its first file is whole a crash loses all.
+        return "Redis is still writing its first AOF; it keeps dead letters as soon as that is done"
     if state.get("aof_last_write_status") != "ok":
         return "Redis cannot write its AOF; look at its disk"
     if policy.get("maxmemory-policy") != "noeviction":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,7 +24,7 @@ class Dsn:
     """
 
     user: str
-    password: str | None
+    password: str | None = field(repr=False)
     host: str
     port: int
     database: str

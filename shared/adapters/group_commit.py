@@ -12,11 +12,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from shared.domain.errors import AftercareError, DatabaseRejected, DatabaseUnavailable
+from shared.domain.errors import DatabaseRejected, DatabaseUnavailable
 from shared.domain.failures import DEADLINE_PASSED
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Group = list[tuple[Item, asyncio.Future[Result]]]
+"""Items, each with the caller that waits for it."""
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -35,7 +38,8 @@ class GroupCommit(Generic[Item, Result]):
         self._lanes = lanes
         self._largest = largest
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item, *, deadline_s: float) -> Result:
         """Commit ``item`` with whatever else waits.
@@ -45,10 +49,11 @@ class GroupCommit(Generic[Item, Result]):
         """
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if len(self._running) < self._lanes:
+        if self._running < self._lanes:
+            self._running += 1
             lane = asyncio.create_task(self._run())
-            self._running.add(lane)
-            lane.add_done_callback(self._running.discard)
+            self._tasks.add(lane)
+            lane.add_done_callback(self._tasks.discard)
         try:
             async with asyncio.timeout(deadline_s):
                 return await done
@@ -57,23 +62,30 @@ class GroupCommit(Generic[Item, Result]):
 
     async def _run(self) -> None:
         """One lane: commit groups until nothing waits."""
-        while group := self._take():
-            try:
-                results = await self._commit([item for item, _ in group])
-            except DatabaseRejected as error:
-                await self._one_by_one(group, error)
-            except AftercareError as error:
-                _fail(group, error)
-            except BaseException as error:
-                _fail(group, error)
-                raise
-            else:
-                for (_, done), result in zip(group, results, strict=True):
-                    if not done.done():
-                        done.set_result(result)
+        try:
+            while group := self._take():
+                await self._commit_group(group)
+        finally:
+            # Here, not when the task is done: what is submitted in between would wait for a lane that has ended.
+            self._running -= 1
 
-    def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
-        group: list[tuple[Item, asyncio.Future[Result]]] = []
+    async def _commit_group(self, group: Group[Item, Result]) -> None:
+        try:
+            results = await self._commit([item for item, _ in group])
+        except DatabaseRejected as error:
+            await self._one_by_one(group, error)
+        except Exception as error:  # noqa: BLE001 - a fan-out: a failure is its callers', and the lane goes on
+            _fail(group, error)
+        except BaseException as error:
+            _fail(group, error)
+            raise
+        else:
+            for (_, done), result in zip(group, results, strict=True):
+                if not done.done():
+                    done.set_result(result)
+
+    def _take(self) -> Group[Item, Result]:
+        group: Group[Item, Result] = []
         while self._waiting and len(group) < self._largest:
             item, done = self._waiting.popleft()
             # Nobody waits for a cancelled one: it was deferred or refused, and writing it now would be a surprise.
@@ -81,21 +93,21 @@ class GroupCommit(Generic[Item, Result]):
                 group.append((item, done))
         return group
 
-    async def _one_by_one(self, group: list[tuple[Item, asyncio.Future[Result]]], error: DatabaseRejected) -> None:
+    async def _one_by_one(self, group: Group[Item, Result], error: DatabaseRejected) -> None:
         if len(group) == 1:
             _fail(group, error)
             return
         for item, done in group:
             try:
                 (result,) = await self._commit([item])
-            except AftercareError as own:
+            except Exception as own:  # noqa: BLE001 - the same
                 _fail([(item, done)], own)
             else:
                 if not done.done():
                     done.set_result(result)
 
 
-def _fail(group: list[tuple[Item, asyncio.Future[Result]]], error: BaseException) -> None:
+def _fail(group: Group[Item, Result], error: BaseException) -> None:
     for _, done in group:
         if not done.done():
             done.set_exception(error)

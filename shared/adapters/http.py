@@ -1,14 +1,18 @@
 """The one HTTP client, shared by everything in a process that calls out.
 
-Redirects are not followed and proxies of the environment are not used: addresses come from settings, and an answer
-must not be able to choose another one. The whole call is bounded, since a client's read timeout starts anew with each
-byte.
+Redirects are not followed, proxies of the environment are not used and cookies are not kept: addresses come from
+settings, and an answer must not be able to choose another one or to leave anything behind. Every call is bounded as a
+whole, since a client's read timeout starts anew with each byte, and so is every answer, before it is in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
@@ -16,22 +20,100 @@ import httpx
 from shared.domain.errors import UpstreamRejected, UpstreamUnavailable
 from shared.domain.events import Event, to_structured
 
+HttpClient = httpx.AsyncClient
+"""The type, for modules that hand a client on and know nothing else of it."""
+
 _CONNECT_S: Final = 2.0
 _WHOLE_CALL_S: Final = 8.0
+_LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32)
 # As Knative's senders: no answer, 5xx, 404, 408, 409 and 429 may be tried again, other statuses never.
 _RETRYABLE: Final = frozenset({404, 408, 409, 429})
 _SERVER_ERROR: Final = 500
 _REDIRECT: Final = 300
 
 
-def http_client() -> httpx.AsyncClient:
-    """A client with limits; create one per process."""
+class AnswerTooSlow(UpstreamUnavailable):
+    """The whole answer was not there in time; some of it may have been."""
+
+
+class AnswerTooLarge(UpstreamRejected):
+    """The answer is over the limit; it was not read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered, whatever its status."""
+
+    status: int
+    body: bytes
+
+
+def http_client(*, tls: ssl.SSLContext | None = None, unix_socket: str | None = None) -> httpx.AsyncClient:
+    """A client with limits; create one per process.
+
+    Args:
+        tls: whom to trust and who we are, where that is not what the web's certificates say, as with a cluster's own
+            authority; such a server has a client of its own.
+        unix_socket: the file of a server that listens on no port; its client reaches nothing else.
+    """
     return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(
+            verify=True if tls is None else tls, uds=unix_socket, limits=_LIMITS, trust_env=False
+        ),
         timeout=httpx.Timeout(_WHOLE_CALL_S, connect=_CONNECT_S),
-        limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": "aftercare"},
         follow_redirects=False,
         trust_env=False,
     )
+
+
+async def fetch(
+    http: HttpClient,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    limit_bytes: int,
+    timeout_s: float,
+) -> Answer:
+    """GET one answer, of any status.
+
+    Args:
+        http: the process's client.
+        url: from settings.
+        params: the query, if there is one; encoded here.
+        headers: besides those of the client.
+        limit_bytes: the longest body. It is asked for uncompressed, and counted as it comes.
+        timeout_s: for everything together: connecting, waiting and reading.
+
+    Raises:
+        AnswerTooSlow: not all of it came in time.
+        AnswerTooLarge: its body is longer; the connection is given up.
+        UpstreamUnavailable: there was no answer, or none in HTTP.
+    """
+    asked = {"accept-encoding": "identity", **(headers or {})}
+    step = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+    try:
+        async with (
+            asyncio.timeout(timeout_s),
+            http.stream("GET", url, params=params or None, headers=asked, timeout=step) as response,
+        ):
+            return Answer(response.status_code, await _body(response, limit_bytes))
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise AnswerTooSlow(f"no whole answer within {timeout_s:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UpstreamUnavailable(f"no answer ({type(error).__name__})") from error
+
+
+async def _body(response: httpx.Response, limit_bytes: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise AnswerTooLarge(f"the answer is over {limit_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 class HttpSink:

@@ -1,16 +1,20 @@
-"""Knowledge in PostgreSQL: a group of writes is three statements in one transaction.
+"""Knowledge in PostgreSQL: a group of writes is three statements in one transaction, and two round trips.
 
-1. claim the events in the inbox and lock their incidents, both in sorted order;
-2. load what is held of those incidents (a new statement, so its snapshot is taken after the locks);
-3. save what the pure fold of :mod:`shared.domain.incidents` made of it, with replies and announcements.
+1. lock the incidents, in sorted order;
+2. look what is known of the events and of their incidents (a statement of its own, so that its snapshot is taken
+   after the locks; it travels with the first);
+3. save what the pure fold of :mod:`shared.domain.incidents` made of it, with the inbox and the announcements (they
+   travel with the COMMIT).
 
 Locking the incident's row in ``incident_links`` is what makes an approval and a resolution that arrive at the same
-moment see each other, whichever is first.
+moment see each other, whichever is first. It also keeps two deliveries of one event apart. An id that is used for two
+incidents at the same moment meets itself at the inbox's primary key: the second one is a conflict, and looks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,18 +25,23 @@ from shared.domain.errors import Unprocessable
 from shared.domain.incidents import Approval, Held, Incident, Order, entry_id, record
 from shared.domain.knowledge import WRITER, KnowledgeWritten, PathType, Receipt, Write
 
+# Locked, and not written: an incident that is known already gets no new row version for it.
 _LOCK: Final = """
 INSERT INTO incident_links (incident_id)
 SELECT incident_id FROM jsonb_array_elements_text((:incidents)::jsonb) AS i(incident_id) ORDER BY incident_id
-ON CONFLICT (incident_id) DO UPDATE SET updated_at = now()
+ON CONFLICT (incident_id) DO UPDATE SET updated_at = now() WHERE false
 """
-_LOAD: Final = """
-SELECT k.key, l.approval_id, l.approved_time, l.approved_event_id, l.approved_source, l.revoked,
+# OFFSET 0 makes each look-up one of its own, by index. Joined freely, a plan made while a table was small reads all
+# of it, and is kept long after the table has grown.
+_LOOK: Final = """
+SELECT now(), a.source, a.id, i.digest, i.reply, i.received_at, a.key,
+       l.approval_id, l.approved_time, l.approved_event_id, l.approved_source, l.revoked,
        e.path_type, e.event_time, e.event_id, e.source, e.content_sha256, e.revision, e.created_at, e.approval_id,
        e.archived_at
-FROM jsonb_array_elements_text((:keys)::jsonb) AS k(key)
-LEFT JOIN incident_links AS l ON l.incident_id = k.key
-LEFT JOIN knowledge_entries AS e ON e.incident_key = k.key
+FROM jsonb_to_recordset((:arrivals)::jsonb) AS a(source text, id text, key text)
+LEFT JOIN LATERAL (SELECT * FROM inbox WHERE fn = :fn AND source = a.source AND id = a.id OFFSET 0) AS i ON true
+LEFT JOIN LATERAL (SELECT * FROM incident_links WHERE incident_id = a.key OFFSET 0) AS l ON true
+LEFT JOIN LATERAL (SELECT * FROM knowledge_entries WHERE incident_key = a.key OFFSET 0) AS e ON true
 """
 _SAVE: Final = """
 WITH entry AS (
@@ -64,17 +73,21 @@ WITH entry AS (
     FROM entry AS e
     WHERE e.title IS NULL AND k.incident_key = e.incident_key AND k.path_type = e.path_type
 ), linked AS (
-    UPDATE incident_links AS l
-    SET approval_id = n.approval_id, approved_time = n.approved_time, approved_event_id = n.approved_event_id,
-        approved_source = n.approved_source, revoked = n.revoked
+    INSERT INTO incident_links (
+        incident_id, approval_id, approved_time, approved_event_id, approved_source, revoked)
+    SELECT incident_id, approval_id, approved_time, approved_event_id, approved_source, revoked
     FROM jsonb_to_recordset((:links)::jsonb) AS n(
         incident_id text, approval_id text, approved_time timestamptz, approved_event_id text, approved_source text,
         revoked jsonb)
-    WHERE l.incident_id = n.incident_id
+    ON CONFLICT (incident_id) DO UPDATE SET
+        approval_id = excluded.approval_id, approved_time = excluded.approved_time,
+        approved_event_id = excluded.approved_event_id, approved_source = excluded.approved_source,
+        revoked = excluded.revoked, updated_at = now()
 )
-UPDATE inbox AS i SET reply = r.reply
-FROM jsonb_to_recordset((:replies)::jsonb) AS r(source text, id text, reply jsonb)
-WHERE i.fn = :fn AND i.source = r.source AND i.id = r.id
+INSERT INTO inbox (fn, source, id, digest, reply)
+SELECT :fn, source, id, digest, reply
+FROM jsonb_to_recordset((:taken)::jsonb) AS t(source text, id text, digest text, reply jsonb)
+ORDER BY source, id
 """
 
 Result = Receipt | Unprocessable
@@ -110,29 +123,36 @@ class PostgresKnowledge:
 
     def _record(self, connection: Connection, writes: Sequence[Write]) -> list[Result]:
         arrivals = [inbox.Arrival(write.event.source, write.event.id, write.event.digest()) for write in writes]
-        claims = inbox.claim(connection, WRITER, arrivals)
-        fresh = {arrival.identity: write for arrival, write in zip(arrivals, writes, strict=True)}
-        fresh = {identity: write for identity, write in fresh.items() if identity in claims.fresh}
-        receipts = self._record_fresh(connection, fresh, claims.now) if fresh else {}
-        return [_result(claims, arrival, receipts) for arrival in arrivals]
+        known = _look(connection, writes)
+        fresh = {
+            arrival.identity: (arrival, write)
+            for arrival, write in zip(arrivals, writes, strict=True)
+            if arrival.identity not in known.earlier
+        }
+        receipts = self._record_fresh(connection, fresh.values(), known) if fresh else {}
+        return [_result(known, arrival, receipts) for arrival in arrivals]
 
     def _record_fresh(
-        self, connection: Connection, fresh: Mapping[inbox.Identity, Write], now: datetime
-    ) -> dict[inbox.Identity, tuple[Write, Receipt]]:
-        locked = sorted({write.incident_id for write in fresh.values() if write.incident_id is not None})
-        if locked:
-            connection.rows(_LOCK, incidents=json_rows(locked))
-        before = _load(connection, sorted({write.key for write in fresh.values()}))
-        incidents = dict(before)
+        self, connection: Connection, fresh: Collection[tuple[inbox.Arrival, Write]], known: _Known
+    ) -> dict[inbox.Identity, tuple[inbox.Arrival, Receipt]]:
+        incidents = dict(known.incidents)
         receipts = {}
-        for identity, write in fresh.items():
-            incidents[write.key], written = record(incidents[write.key], write, now=now)
-            receipts[identity] = write, Receipt(written=written, at=now)
-        replies = {identity: receipt.written.model_dump(mode="json") for identity, (_, receipt) in receipts.items()}
-        _save(connection, before, incidents, replies)
+        for arrival, write in fresh:
+            incidents[write.key], written = record(incidents[write.key], write, now=known.now)
+            receipts[arrival.identity] = arrival, Receipt(written=written, at=known.now)
+        _save(connection, known.incidents, incidents, receipts.values())
         if self._announce:
-            outbox.add(connection, [receipt.announce(write.event) for write, receipt in receipts.values()])
+            outbox.add(connection, [receipts[arrival.identity][1].announce(write.event) for arrival, write in fresh])
         return receipts
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known before a group is written; ``now`` is the database's time."""
+
+    now: datetime
+    earlier: Mapping[inbox.Identity, inbox.Earlier]
+    incidents: Mapping[str, Incident]
 
 
 def _receipt(result: Result) -> Receipt:
@@ -142,39 +162,54 @@ def _receipt(result: Result) -> Receipt:
 
 
 def _result(
-    claims: inbox.Claims, arrival: inbox.Arrival, receipts: Mapping[inbox.Identity, tuple[Write, Receipt]]
+    known: _Known, arrival: inbox.Arrival, receipts: Mapping[inbox.Identity, tuple[inbox.Arrival, Receipt]]
 ) -> Result:
     """What to tell one caller; a forged id is that caller's error, not its group's."""
-    if (fresh := receipts.get(arrival.identity)) is not None:
-        write, receipt = fresh
-        if write.event.digest() != arrival.digest:
+    if arrival.identity in receipts:
+        taken, receipt = receipts[arrival.identity]
+        if taken.digest != arrival.digest:
             return Unprocessable(f"id {arrival.id} was sent twice at once with different content; send a new id")
         return receipt
-    try:
-        earlier = claims.answer(arrival)
-    except Unprocessable as error:
-        return error
-    if earlier is None:
-        raise AssertionError("a fresh arrival always has a receipt")
+    earlier = known.earlier[arrival.identity]
+    if earlier.digest != arrival.digest:
+        return Unprocessable(f"id {arrival.id} was used before with other content; send a new id")
     return Receipt(written=KnowledgeWritten.model_validate(earlier.reply), at=earlier.at, duplicate=True)
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> dict[str, Incident]:
+def _look(connection: Connection, writes: Sequence[Write]) -> _Known:
+    locked = sorted({write.incident_id for write in writes if write.incident_id is not None})
+    if locked:
+        connection.send(_LOCK, incidents=json_rows(locked))
+    asked = [{"source": write.event.source, "id": write.event.id, "key": write.key} for write in writes]
+    rows = connection.rows(_LOOK, fn=WRITER, arrivals=json_rows(asked))
+    earlier: dict[inbox.Identity, inbox.Earlier] = {}
     incidents: dict[str, Incident] = {}
-    for key, approval_id, time, event_id, source, revoked, path, *entry in connection.rows(_LOAD, keys=json_rows(keys)):
-        incident = incidents.get(key) or Incident(
-            key=key,
-            approval=None if approval_id is None else Approval(Order(time, event_id, source), approval_id),
-            revoked={id_: datetime.fromisoformat(at) for id_, at in (revoked or {}).items()},
-        )
-        held = {} if path is None else {PathType(path): _held(*entry)}
-        incidents[key] = Incident(
-            key=key,
-            approval=incident.approval,
-            revoked=incident.revoked,
-            entries={**incident.entries, **held},
-        )
-    return incidents
+    for _, source, id_, digest, reply, received_at, key, *rest in rows:
+        if digest is not None:
+            earlier[source, id_] = inbox.Earlier(digest, reply, received_at)
+        incidents[key] = _with_entry(incidents.get(key) or _incident(key, *rest[:5]), *rest[5:])
+    return _Known(rows[0][0], earlier, incidents)
+
+
+def _incident(
+    key: str,
+    approval_id: str | None,
+    time: datetime,
+    event_id: str,
+    source: str,
+    revoked: Mapping[str, str] | None,
+) -> Incident:
+    return Incident(
+        key=key,
+        approval=None if approval_id is None else Approval(Order(time, event_id, source), approval_id),
+        revoked={id_: datetime.fromisoformat(at) for id_, at in (revoked or {}).items()},
+    )
+
+
+def _with_entry(incident: Incident, path: str | None, *entry: Any) -> Incident:
+    if path is None:
+        return incident
+    return replace(incident, entries={**incident.entries, PathType(path): _held(*entry)})
 
 
 def _held(
@@ -201,9 +236,9 @@ def _save(
     connection: Connection,
     before: Mapping[str, Incident],
     after: Mapping[str, Incident],
-    replies: Mapping[inbox.Identity, Any],
+    taken: Collection[tuple[inbox.Arrival, Receipt]],
 ) -> None:
-    """Write what changed, and the replies."""
+    """Write what changed, and that the events were taken."""
     entries = [
         _entry_row(key, path, held)
         for key, incident in after.items()
@@ -215,8 +250,11 @@ def _save(
         for key, incident in after.items()
         if (incident.approval, incident.revoked) != (before[key].approval, before[key].revoked)
     ]
-    answered = [{"source": source, "id": id_, "reply": reply} for (source, id_), reply in replies.items()]
-    connection.rows(_SAVE, fn=WRITER, entries=json_rows(entries), links=json_rows(links), replies=json_rows(answered))
+    inbox_rows = [
+        {"source": a.source, "id": a.id, "digest": a.digest, "reply": receipt.written.model_dump(mode="json")}
+        for a, receipt in taken
+    ]
+    connection.send(_SAVE, fn=WRITER, entries=json_rows(entries), links=json_rows(links), taken=json_rows(inbox_rows))
 
 
 def _entry_row(key: str, path: PathType, held: Held) -> dict[str, Any]:

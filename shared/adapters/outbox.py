@@ -48,7 +48,7 @@ class Outgoing:
 def add(connection: Connection, events: Sequence[Event]) -> None:
     """Announce events in the running transaction; an event already announced stays one row."""
     if events:
-        connection.rows(_ADD, rows=json_rows([{"event": to_structured(event)} for event in events]))
+        connection.send(_ADD, rows=json_rows([{"event": to_structured(event)} for event in events]))
 
 
 def claim(connection: Connection, *, most: int) -> list[Outgoing]:
@@ -59,13 +59,13 @@ def claim(connection: Connection, *, most: int) -> list[Outgoing]:
 def delete(connection: Connection, ids: Sequence[int]) -> None:
     """Forget rows that are settled."""
     if ids:
-        connection.rows(_DELETE, ids=json_rows(ids))
+        connection.send(_DELETE, ids=json_rows(ids))
 
 
 def note_failures(connection: Connection, errors: dict[int, str]) -> None:
     """Say why rows are still here."""
     if errors:
-        connection.rows(_FAILED, rows=json_rows([{"id": id_, "error": error} for id_, error in errors.items()]))
+        connection.send(_FAILED, rows=json_rows([{"id": id_, "error": error} for id_, error in errors.items()]))
 
 
 def count(connection: Connection) -> int:

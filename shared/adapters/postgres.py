@@ -17,10 +17,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from pg8000.converters import TIMESTAMPTZ, make_params
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection as DriverConnection
 from pg8000.native import PreparedStatement
@@ -46,30 +48,53 @@ class Limits:
     lock_s: float = 2.0
 
 
+class _Line(DriverConnection):  # type: ignore[misc] # the driver is untyped
+    """A connection that tells why the server refused it.
+
+    The driver says goodbye to a server that has hung up already, and the broken pipe of that hides the refusal.
+    """
+
+    def close(self) -> None:
+        with suppress(InterfaceError):
+            super().close()
+
+
 class Connection:
     """One connection, used by one thread at a time."""
 
     def __init__(self, dsn: Dsn, limits: Limits, *, application: str) -> None:
         self._driver = _connect(dsn, limits, application=application)
         self._prepared: dict[str, PreparedStatement] = {}
+        self._waiting: list[tuple[PreparedStatement, dict[str, Any]]] = []
 
     def rows(self, sql: str, **parameters: Any) -> list[Sequence[Any]]:
         """Run one statement; the rows it returns, none for a statement without a result."""
-        statement = self._prepared.get(sql)
-        if statement is None:
-            statement = self._prepared[sql] = self._driver.prepare(sql)
+        statement = self._statement(sql)
+        for waiting, values in self._take_waiting():
+            self._driver.send_BIND(waiting.name_bin, make_params(self._driver.py_types, waiting.make_vals(values)))
+            self._driver.send_EXECUTE()
         return statement.run(**parameters) or []
+
+    def send(self, sql: str, **parameters: Any) -> None:
+        """Run one statement without a result, in a transaction, in the round trip of the next one or of COMMIT.
+
+        When it fails, that one raises its error and is not run.
+        """
+        self._waiting.append((self._statement(sql), parameters))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN, then COMMIT; ROLLBACK when the block raises."""
-        self._driver.execute_simple("BEGIN")
+        self.send("BEGIN")
         try:
             yield
+            self.rows("COMMIT")
+        except _LINE_BROKE:
+            raise  # nobody is there to be told; the server rolls back by itself
         except BaseException:
-            self._driver.execute_simple("ROLLBACK")
+            self._take_waiting()
+            self.rows("ROLLBACK")
             raise
-        self._driver.execute_simple("COMMIT")
 
     def close(self) -> None:
         """Close; a line that is broken already is no error."""
@@ -77,6 +102,16 @@ class Connection:
             self._driver.close()
         except _LINE_BROKE:
             return
+
+    def _statement(self, sql: str) -> PreparedStatement:
+        statement = self._prepared.get(sql)
+        if statement is None:
+            statement = self._prepared[sql] = self._driver.prepare(sql)
+        return statement
+
+    def _take_waiting(self) -> list[tuple[PreparedStatement, dict[str, Any]]]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
 
 class Database:
@@ -94,6 +129,7 @@ class Database:
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="postgres")
         self._local = threading.local()
+        self._open: set[Connection] = set()
         self._free: asyncio.Semaphore | None = None
 
     async def transact(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
@@ -128,8 +164,10 @@ class Database:
             raise DatabaseUnavailable(DEADLINE_PASSED) from None
 
     def close(self) -> None:
-        """Let the threads end; connections close with them."""
+        """Let the threads end, and close their connections."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for connection in list(self._open):
+            connection.close()
 
     def _slots(self) -> asyncio.Semaphore:
         if self._free is None:
@@ -163,12 +201,14 @@ class Database:
         if connection is None:
             connection = Connection(self._dsn, self._limits, application=self._application)
             self._local.connection = connection
+            self._open.add(connection)
         return connection
 
     def _drop(self) -> None:
         connection: Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if connection is not None:
+            self._open.discard(connection)
             connection.close()
 
 
@@ -198,10 +238,10 @@ def _translated(failure: Failure) -> AftercareError:
 def _connect(dsn: Dsn, limits: Limits, *, application: str) -> DriverConnection:
     line = _socket(dsn, limits.connect_s)
     try:
-        connection = DriverConnection(
+        connection = _Line(
             dsn.user,
             host=dsn.host,
-            password=dsn.password,
+            password=dsn.password or "",  # when the server asks and there is none, it says 28P01; None has no answer
             database=dsn.database,
             application_name=application,
             sock=line,
@@ -211,6 +251,7 @@ def _connect(dsn: Dsn, limits: Limits, *, application: str) -> DriverConnection:
                 "lock_timeout": str(int(limits.lock_s * 1000)),
                 "idle_in_transaction_session_timeout": str(int(limits.statement_s * 1000)),
                 "TimeZone": "UTC",
+                "DateStyle": "ISO",
             },
         )
     except BaseException:
@@ -218,6 +259,8 @@ def _connect(dsn: Dsn, limits: Limits, *, application: str) -> DriverConnection:
         raise
     # The server gives up first, so that its reason arrives; the socket's limit is for a server that is gone.
     line.settimeout(limits.statement_s + 1)
+    # TimeZone is UTC and DateStyle ISO, which the standard library reads 50 times faster than the driver.
+    connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
     return connection
 
 

@@ -77,7 +77,7 @@ class Relay:
 
     async def _pass(self, sink: EventSink) -> list[bool]:
         """One batch; for each row whether it was sent."""
-        rows = await self._database.transact(lambda connection: outbox.claim(connection, most=_PASS))
+        rows = await self._database.run(lambda connection: outbox.claim(connection, most=_PASS))
         gate = asyncio.Semaphore(_AT_ONCE)
         errors = await asyncio.gather(*(_send(sink, row, gate) for row in rows))
         outcome = list(zip(rows, errors, strict=True))

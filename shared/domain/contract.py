@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,14 +20,24 @@ class Contract(BaseModel):
 Model = TypeVar("Model", bound=Contract)
 
 
-def _only_text(value: Any) -> Any:
-    # Numbers would be read as Unix time, which no producer of this contract means.
-    if isinstance(value, str | datetime):
+_RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def _only_rfc3339(value: Any) -> Any:
+    # Numbers, also those in a string, would be read as Unix time, which no producer of this contract means.
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
         return value
     raise ValueError("must be an RFC 3339 time with an offset")
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(lambda value: value.astimezone(UTC))]
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be within the years 1 to 9999 in UTC") from None
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_only_rfc3339), AfterValidator(_in_utc)]
 """An aware time; RFC 3339 with offset on the wire, UTC inside."""
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from shared.domain.events import derived_id
@@ -74,6 +75,7 @@ class Incident:
     revoked: Mapping[str, datetime] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1024)  # asked for twice: for the answer and for the row
 def entry_id(key: str, path: PathType) -> str:
     """A UUID that every replica derives alike."""
     return derived_id("entry", key, path)
@@ -144,7 +146,8 @@ def _settle(incident: Incident) -> Incident:
         if path is PathType.INCIDENT_RESOLVE and incident.approval is not None:
             approval_id = incident.approval.approval_id
         archived_at = incident.revoked.get(held.order.event_id)
-        entries[path] = replace(held, approval_id=approval_id, archived_at=archived_at)
+        if (approval_id, archived_at) != (held.approval_id, held.archived_at):
+            entries[path] = replace(held, approval_id=approval_id, archived_at=archived_at)
     return replace(incident, entries=entries)
 
 

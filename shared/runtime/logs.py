@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 _LONGEST: Final = 2048
+_ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 
 
 def configure(level: str, *, function: str) -> structlog.typing.FilteringBoundLogger:
@@ -47,4 +48,4 @@ def _cut(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> Mutabl
 
 
 def _dumps(fields: Any, **_: Any) -> str:
-    return json.dumps(fields, default=str, separators=(",", ":"))
+    return _ENCODER.encode(fields)

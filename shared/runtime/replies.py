@@ -52,6 +52,8 @@ _STATUS: Final[tuple[tuple[type[AftercareError], HTTPStatus], ...]] = (
 )
 _RETRY_AFTER_S: Final = 5
 
+_ENCODER: Final = json.JSONEncoder(default=dict, separators=(",", ":"))
+
 
 def routed(routes: Mapping[str, T], request: Request) -> T:
     """The route of a request.
@@ -59,7 +61,7 @@ def routed(routes: Mapping[str, T], request: Request) -> T:
     Raises:
         Malformed: nothing is served there; a 404 would be retried by a broker, so it is a 400.
     """
-    route = routes.get(request.url.path)
+    route = routes.get(request.scope["path"])
     if route is None or request.method != "POST":
         raise Malformed(f"POST to one of {', '.join(sorted(routes))}")
     return route
@@ -96,5 +98,6 @@ def refusal(error: AftercareError, style: Style) -> Response:
 def _json(
     value: Any, status: int, media_type: str = "application/json", headers: Mapping[str, str] | None = None
 ) -> Response:
-    body = json.dumps(value, default=dict).encode()
-    return Response(body, status_code=status, media_type=media_type, headers=dict(headers or {}))
+    return Response(
+        _ENCODER.encode(value).encode(), status_code=status, media_type=media_type, headers=dict(headers or {})
+    )

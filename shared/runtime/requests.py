@@ -46,45 +46,55 @@ class _Key(Contract):
     key: Id
 
 
-def events(
-    accepts: Collection[str] | None, *, request_type: str | None = None, batch: bool = False, ticks: bool = False
-) -> Reader:
+@dataclass(frozen=True, slots=True)
+class EventReader:
     """A reader for CloudEvents and what stands for them.
 
-    Args:
+    Attributes:
         accepts: the types that are read; None reads any.
         request_type: the type of plain JSON requests; None when the function takes none.
         batch: whether several events may come at once.
         ticks: whether an empty POST is a tick.
     """
 
-    def read(headers: Mapping[str, str], body: bytes) -> Inbound:
-        inbound = read_any(headers, body)
+    accepts: Collection[str] | None
+    request_type: str | None = None
+    batch: bool = False
+    ticks: bool = False
+
+    def __call__(self, headers: Mapping[str, str], body: bytes) -> Inbound:
+        """Read a request; see :data:`Reader`."""
+        inbound = self._read(headers, body)
         for event in inbound.events:
-            if accepts is not None and event.type not in accepts:
-                raise Unprocessable(f"this type is not accepted here; send one of {', '.join(sorted(accepts))}")
+            if self.accepts is not None and event.type not in self.accepts:
+                raise Unprocessable(f"this type is not accepted here; send one of {', '.join(sorted(self.accepts))}")
         return inbound
 
-    def read_any(headers: Mapping[str, str], body: bytes) -> Inbound:
+    def _read(self, headers: Mapping[str, str], body: bytes) -> Inbound:
         match kind(headers, body):
             case ContentMode.STRUCTURED | ContentMode.BINARY:
                 return Inbound(Style.CLOUDEVENT, parse(headers, body))
-            case ContentMode.BATCH if batch:
-                return Inbound(Style.BATCH, parse(headers, body))
             case ContentMode.BATCH:
-                raise UnsupportedMedia("batches are not read here; send one event per request")
-            case ContentMode.PLAIN_JSON if request_type is not None:
-                return Inbound(Style.PLAIN, [_plain(request_type, headers, body)])
+                if not self.batch:
+                    raise UnsupportedMedia("batches are not read here; send one event per request")
+                return Inbound(Style.BATCH, parse(headers, body))
             case ContentMode.PLAIN_JSON:
-                raise UnsupportedMedia("send a CloudEvent: application/cloudevents+json, or ce-* headers")
-            case ContentMode.TICK if ticks:
-                return Inbound(Style.CLOUDEVENT, [Event(id=str(uuid.uuid4()), source=_CRON_SOURCE, type=PING)])
+                return Inbound(Style.PLAIN, [self._plain(headers, body)])
             case ContentMode.TICK:
-                raise Malformed("the body is empty; send an event")
+                if not self.ticks:
+                    raise Malformed("the body is empty; send an event")
+                return Inbound(Style.CLOUDEVENT, [Event(id=str(uuid.uuid4()), source=_CRON_SOURCE, type=PING)])
             case _ as never:
                 assert_never(never)
 
-    return read
+    def _plain(self, headers: Mapping[str, str], body: bytes) -> Event:
+        if self.request_type is None:
+            raise UnsupportedMedia("send a CloudEvent: application/cloudevents+json, or ce-* headers")
+        key: Any = headers.get("idempotency-key")
+        if key is None:
+            raise Malformed("Idempotency-Key is missing; send one, so that a repeated request takes effect once")
+        id_ = validated(_Key, {"key": key}).key
+        return Event(id=id_, source=_PLAIN_SOURCE, type=self.request_type, data=loads(body))
 
 
 def document(event_type: str) -> Reader:
@@ -102,13 +112,6 @@ def document(event_type: str) -> Reader:
 
 def style_of(headers: Mapping[str, str]) -> Style:
     """How to answer a request that could not be read: problem JSON only to those who did not send a CloudEvent."""
-    media_type = headers.get("content-type", "")
+    media_type = headers.get("content-type", "").lower()
     is_event = media_type.startswith("application/cloudevents") or any(name.startswith("ce-") for name in headers)
     return Style.CLOUDEVENT if is_event else Style.PLAIN
-
-
-def _plain(request_type: str, headers: Mapping[str, str], body: bytes) -> Event:
-    key: Any = headers.get("idempotency-key")
-    if key is None:
-        raise Malformed("Idempotency-Key is missing; send one, so that a repeated request takes effect once")
-    return Event(id=validated(_Key, {"key": key}).key, source=_PLAIN_SOURCE, type=request_type, data=loads(body))

@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from shared.domain.errors import AftercareError, Busy, TooLarge, TransientError
+from shared.domain.errors import AftercareError, Busy, Malformed, TooLarge, TransientError
 from shared.domain.events import Event
 from shared.runtime import replies
 from shared.runtime.answers import Answer, UseCase
@@ -58,7 +58,7 @@ def serve(
     pipeline = _Pipeline(settings, routes, deadline_s)
 
     async def handle(request: Request) -> Response:
-        if request.url.path in _HEALTH:
+        if request.scope["path"] in _HEALTH:
             return Response(status_code=200)
         began = time.monotonic()
         seen: dict[str, Any] = {}
@@ -99,7 +99,7 @@ class _Pipeline:
             raise Busy("at the concurrency limit; send it again")
         async with self._busy:
             body = await _body(request)
-            headers = dict(request.headers)
+            headers = dict(reversed(request.headers.items()))  # of a repeated one, the first counts
             self._admit(headers, body)
             inbound = route.read(headers, body)
             seen |= _identity(inbound.events)
@@ -119,11 +119,14 @@ async def _body(request: Request) -> bytes:
     if not declared.isdigit() or int(declared) > _BODY_LIMIT:
         raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _BODY_LIMIT:
-            raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _BODY_LIMIT:
+                raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Malformed("the caller hung up before its body was complete") from None
     return b"".join(chunks)
 
 

@@ -138,7 +138,7 @@ def _given(name: str, environ: Mapping[str, str]) -> str | None:
         return environ.get(name)
     try:
         return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"{name}_FILE cannot be read ({type(error).__name__}); mount the secret or set {name}."
         ) from None
