@@ -1,0 +1,1 @@
+"""Ports in memory and sample events. Never in an image."""

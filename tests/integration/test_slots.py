@@ -1,0 +1,130 @@
+"""One run per slot: replicas, dead owners, and late writes of owners who slept."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.adapters import slots
+from shared.domain.slots import Done, Mine, Taken
+from tests.tables import cloned, emptied, opened, reading
+
+DAY_S = 86_400
+
+
+@pytest.fixture(scope="module")
+def module_url(postgres_server, migrated_template):
+    with cloned(postgres_server, migrated_template, "slots_tests") as url:
+        yield url
+
+
+@pytest.fixture
+def url(module_url):
+    return emptied(module_url)
+
+
+@pytest.fixture
+def database(url):
+    with opened(url) as made:
+        yield made
+
+
+@pytest.fixture
+def rows(url):
+    with reading(url) as run:
+        yield run
+
+
+@pytest.fixture
+def claim(database):
+    async def run(owner, *, job="job", interval_s=DAY_S, lease_s=60.0):
+        def work(connection):
+            return slots.claim(connection, job, interval_s=interval_s, lease_s=lease_s, owner=owner)
+
+        return await database.run(work)
+
+    return run
+
+
+async def finish(database, slot, result):
+    return await database.run(lambda connection: slots.finish(connection, "job", slot, result))
+
+
+async def test_the_first_one_runs_the_slot(claim):
+    slot = await claim("a")
+
+    assert isinstance(slot, Mine)
+    assert slot.fence == 1
+
+
+async def test_one_of_many_replicas_runs_it(claim):
+    found = await asyncio.gather(*(claim(f"replica-{number}") for number in range(8)))
+
+    assert sorted(type(slot).__name__ for slot in found) == ["Mine"] + ["Taken"] * 7
+
+
+async def test_a_slot_that_is_done_says_what_came_of_it(claim, database):
+    slot = await claim("a")
+    assert await finish(database, slot, {"drained": 3})
+
+    assert await claim("b") == Done(slot.slot_start, {"drained": 3})
+
+
+async def test_the_slot_is_a_multiple_of_its_length_by_the_databases_clock(claim, rows):
+    slot = await claim("a", interval_s=300)
+
+    ((now,),) = rows("SELECT now()")
+    assert slot.slot_start.timestamp() % 300 == 0
+    assert 0 <= (now - slot.slot_start).total_seconds() < 300
+
+
+async def test_jobs_do_not_know_each_other(claim):
+    assert isinstance(await claim("a", job="one"), Mine)
+    assert isinstance(await claim("a", job="two"), Mine)
+
+
+async def test_the_next_slot_is_another(claim, rows, database):
+    await finish(database, await claim("a"), {})
+    rows("UPDATE cron_slots SET slot_start = slot_start - interval '1 day'")
+
+    assert isinstance(await claim("a"), Mine)
+
+
+async def test_a_dead_owner_is_succeeded_when_its_lease_is_over(claim, rows):
+    first = await claim("dead")
+    assert await claim("b") == Taken()
+    rows("UPDATE cron_slots SET lease_until = now() - interval '1 second'")
+
+    second = await claim("b")
+    assert (second.slot_start, second.fence) == (first.slot_start, 2)
+    assert rows("SELECT owner FROM cron_slots") == [["b"]]
+
+
+async def test_an_owner_who_slept_past_its_lease_changes_nothing(claim, rows, database):
+    asleep = await claim("asleep")
+    rows("UPDATE cron_slots SET lease_until = now() - interval '1 second'")
+    awake = await claim("awake")
+
+    assert not await finish(database, asleep, {"who": "asleep"})
+    await database.run(lambda connection: slots.release(connection, "job", asleep))
+    assert await claim("c") == Taken()
+    assert await finish(database, awake, {"who": "awake"})
+    assert not await finish(database, awake, {"who": "awake, again"})
+    assert (await claim("c")).result == {"who": "awake"}
+
+
+async def test_a_slot_that_was_given_back_is_free_at_once(claim, database):
+    first = await claim("a")
+    await database.run(lambda connection: slots.release(connection, "job", first))
+
+    second = await claim("b")
+    assert (second.slot_start, second.fence) == (first.slot_start, 2)
+
+
+async def test_a_done_slot_cannot_be_given_back(claim, database):
+    slot = await claim("a")
+    await finish(database, slot, {})
+    await database.run(lambda connection: slots.release(connection, "job", slot))
+
+    assert isinstance(await claim("b"), Done)
