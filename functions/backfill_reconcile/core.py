@@ -41,7 +41,7 @@ def unwrapped(event: Event, *, now: datetime) -> DeadLetter:
         fn="broker",
         failure=Failure(FailureClass.EVENT if permanent else FailureClass.UNKNOWN),
         attempts=redrives(event),
-        first_failed_at=event.time or now,
+        first_failed_at=now,
         # The body of the answer is left out: it may repeat what was refused.
         detail={name: said[name] for name in ("dest", "code") if name in said},
     )

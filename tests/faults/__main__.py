@@ -1,0 +1,96 @@
+"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted]``.
+
+Exits 0 when every promise held and every planted bug was caught, 1 when not, 2 when it could not begin. After a
+broken promise the functions' logs stay, and the last line says where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from shared.domain.errors import AftercareError
+from shared.local.children import ProcessFailed
+from tests.faults.campaigns import CAMPAIGNS
+from tests.faults.collector import Collector
+from tests.faults.load import Stuck
+from tests.faults.planted import BUGS
+from tests.faults.report import Ticker
+from tests.faults.runs import Run, shared_out
+from tests.faults.stage import Stage
+
+_NAMES: Final = (*(campaign.name for campaign in CAMPAIGNS), *dict.fromkeys(bug.name for bug in BUGS))
+
+
+def main() -> int:
+    """Run what was asked for; the exit code."""
+    options, ticker = _options(), Ticker()
+    folder = Path(tempfile.mkdtemp(prefix="aftercare-chaos-"))
+    code = 1
+    try:
+        code = asyncio.run(_stage(options, ticker, folder))
+    except AftercareError as error:
+        ticker.write(f"chaos cannot begin: {error}")
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        if code == 1:
+            ticker.write(f"The functions' logs are in {folder / 'logs'}.")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+async def _stage(options: argparse.Namespace, ticker: Ticker, folder: Path) -> int:
+    ticker.show("starting PostgreSQL, Redis and the functions")
+    async with Collector() as collector:
+        with Stage(folder, collector.url) as stage:
+            ticker.write(f"PostgreSQL {stage.postgres.version}, Redis {stage.redis.version}, seed {options.seed}")
+            run = Run(stage, collector, seed=options.seed, ticker=ticker)
+            try:
+                await _play(options, run)
+            except (Stuck, ProcessFailed) as error:
+                # Whatever did not come back would be missing in every later round as well.
+                ticker.write(f"STOPPED: {error}")
+                return 1
+            finally:
+                run.conclude()
+    return 0 if run.is_good else 1
+
+
+async def _play(options: argparse.Namespace, run: Run) -> None:
+    wanted = options.only or _NAMES
+    campaigns = [campaign for campaign in CAMPAIGNS if campaign.name in wanted and not options.planted]
+    rounds = options.rounds or sum(campaign.share for campaign in campaigns)
+    for campaign, count in zip(campaigns, shared_out(rounds, campaigns), strict=True):
+        await run.campaign(campaign, count)
+    for bug in BUGS:
+        if bug.name in wanted:
+            await run.planted(bug)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Kill, recover, count what was lost.")
+    parser.add_argument("--rounds", type=_positive, help="rounds in all, shared out over the campaigns")
+    parser.add_argument("--seed", default=str(secrets.randbelow(10**6)), help="repeat a run: what is done, and when")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--only", action="append", choices=_NAMES, help="one campaign or planted bug; may be repeated")
+    what.add_argument("--planted", action="store_true", help="only the planted bugs")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The real thing, in a folder of its own: PostgreSQL, Redis and the three functions as their manifests say.
+
+What differs from a cluster is where things listen, and pauses that would only make a round longer: how long Redis is
+waited for, how long a slot is, and after which silence a claimed letter counts as abandoned.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from shared.adapters.migrate import upgrade
+from shared.local.knative import manifests
+from shared.local.postgres import EmbeddedPostgres
+from shared.local.processes import Program, Supervisor
+from shared.local.redis import EmbeddedRedis
+from tests.faults.load import Service
+from tests.faults.traffic import BRIDGE, RECONCILER, WRITER
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_ROOT: Final = Path(__file__).parents[2]
+_FUNCTIONS: Final = (WRITER, BRIDGE, RECONCILER)
+_SHORTER: Final = {
+    "QUEUE_TIMEOUT_SECONDS": "0.3",
+    "RECONCILE_INTERVAL_SECONDS": "0.05",
+    "RECONCILE_LEASE_SECONDS": "0.5",
+    "DRAIN_IDLE_SECONDS": "0.3",
+    "DRAIN_GROUP": "40",
+}
+_TOKEN: Final = "chaos"
+
+
+class Stage:
+    """Servers and functions. As a context manager it leaves nothing behind.
+
+    Args:
+        folder: an empty one; removed with everything in it by whoever made it.
+        sink: where the functions send their events.
+    """
+
+    def __init__(self, folder: Path, sink: str) -> None:
+        self.postgres: Final = EmbeddedPostgres(folder / "postgres")
+        self.redis: Final = EmbeddedRedis(folder / "redis")
+        self.functions: Final = Supervisor()
+        self._forgetful: Final = EmbeddedRedis(folder / "redis", append_only=False)
+        self._logs: Final = folder / "logs"
+        self._sink: Final = sink
+        self._shipped: Final = {service.name: service for service in manifests.load(_ROOT / "functions").services}
+        self._sources: Final = {name: self._shipped[name].env["FUNCTION_SOURCE"] for name in _FUNCTIONS}
+        self._ports: Final = {name: _free_port() for name in _FUNCTIONS}
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """Where each function listens."""
+        headers = {"authorization": f"Bearer {_TOKEN}"}
+        return {name: Service(f"http://127.0.0.1:{port}", headers) for name, port in self._ports.items()}
+
+    def start(self, function: str) -> None:
+        """Start a function that was ended."""
+        self.functions.start(self._program(function))
+
+    def cast(self, sources: Mapping[str, str]) -> None:
+        """Let each function be the composition named here, or the one that ships, also when it is started again."""
+        for function in _FUNCTIONS:
+            source = sources.get(function, self._shipped[function].env["FUNCTION_SOURCE"])
+            if self._sources[function] != source:
+                self.functions.kill9(function)
+                self._sources[function] = source
+                self.start(function)
+
+    @contextmanager
+    def redis_without_aof(self) -> Iterator[None]:
+        """A Redis that would forget, at the same address."""
+        self.redis.stop()
+        self._forgetful.start()
+        try:
+            yield
+        finally:
+            self._forgetful.stop()
+            self.redis.start()
+
+    def stall_redis(self) -> None:
+        """Stop it in its tracks: it is there, takes connections, and says nothing."""
+        self._signal_redis(signal.SIGSTOP)
+
+    def resume_redis(self) -> None:
+        """Let it go on where it was stopped, with what was sent to it meanwhile."""
+        self._signal_redis(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        """Start everything."""
+        try:
+            self.postgres.start()
+            self.redis.start()
+            upgrade(self.postgres.uri())
+            self.functions.start(*(self._program(name) for name in _FUNCTIONS))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything, and remove what it kept."""
+        self._end()
+
+    def _end(self) -> None:
+        # Nothing here is worth an orderly end, and a stalled Redis would not come to one.
+        for function in _FUNCTIONS:
+            with suppress(KeyError):
+                self.functions.kill9(function)
+        for server in (self.redis, self.postgres):
+            server.kill9()
+            server.destroy()
+
+    def _signal_redis(self, number: signal.Signals) -> None:
+        pid = self.redis.pid
+        assert pid is not None
+        os.kill(pid, number)
+
+    def _program(self, function: str) -> Program:
+        service = self._shipped[function]
+        url = self.services[function].url
+        # Secrets are files in a cluster; here their values are no secret.
+        env = {name: value for name, value in service.env.items() if not name.endswith("_FILE")}
+        ours = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+            "APP_BIND": url.removeprefix("http://"),
+            "DATABASE_URL": self.postgres.uri(),
+            "REDIS_URL": self.redis.url,
+            "AUTH_TOKEN": _TOKEN,
+            "FUNCTION_SOURCE": self._sources[function],
+        }
+        if "EVENT_SINK" in env:
+            ours["EVENT_SINK"] = self._sink
+        return Program(
+            name=function,
+            argv=service.command,
+            env={**env, **_SHORTER, **ours},
+            cwd=_ROOT,
+            log=self._logs / f"{function}.log",
+            ready=f"{url}/readyz",
+        )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
