@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ class Contract(BaseModel):
 Model = TypeVar("Model", bound=Contract)
 
 
+_FIELD: Final = re.compile(r"[A-Za-z_]{1,32}")
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -64,8 +66,11 @@ def validated(model: type[Model], data: Any) -> Model:
 
 def complaint(error: ValidationError) -> str:
     """The first three fields that are wrong and why, without their values."""
-    found = [
-        f"{'.'.join(str(part) for part in item['loc']) or 'data'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:3]
-    ]
-    return "; ".join(found)
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:3]
+    return "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in found)
+
+
+def _place(where: Sequence[int | str]) -> str:
+    """Where it is wrong. A key that does not look like a field's name is some caller's text, and is not repeated."""
+    named = [str(part) if isinstance(part, int) or _FIELD.fullmatch(part) else "*" for part in where]
+    return ".".join(named) or "data"

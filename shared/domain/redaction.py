@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ _LINE_START: Final = re.compile(r"(?:\n|\A)[ \t>-]*+[\w.-]*+\Z")
 _LONGEST_INDENT: Final = 80
 _LONGEST_QUALIFIER: Final = 24
 _PAIR: Final = 2
+_MOST_PASSES: Final = 5
 
 _KIND_OF_NAME: Final = (
     ("password", re.compile(r"pass|pwd|密[碼码]|口令")),
@@ -58,14 +59,23 @@ def redact_text(text: str) -> str:
     """The text with every secret masked. Linear in its length, and a fast pass over text that holds none."""
     if not _may_hold_a_secret(text):
         return text
+    # A mask may end what a secret was part of, and so uncover another; few texts need a second look to be settled.
+    for _ in range(_MOST_PASSES):
+        redacted = _redact_once(text)
+        if redacted == text:
+            break
+        text = redacted
+    return text
+
+
+def _redact_once(text: str) -> str:
     text = shapes.PRIVATE_KEY.sub("[redacted:private-key]", text)
     if shapes.SECRET_OBJECT.search(text):
-        text = shapes.SECRET_YAML.sub(lambda found: _each(shapes.SECRET_YAML_LINE, found[0]), text)
-        text = shapes.SECRET_JSON.sub(lambda found: _each(shapes.SECRET_JSON_VALUE, found[0]), text)
+        text = _without_data(text)
     for place in shapes.PLACES:
         lowered = _lowered(text)
         if place.literal in lowered:
-            text = _without(place, text, lowered)
+            text = "".join(_without(place, text, lowered))
     text = "".join(_without_named(shapes.OPTION, text))
     text = "".join(_without_named(shapes.ASSIGNED, text))
     return shapes.TOKEN.sub(_token, text)
@@ -90,26 +100,28 @@ def _mask(kind: str, token: str = "") -> str:
     return f"[redacted:{kind}..{tail[0]}]" if tail else f"[redacted:{kind}]"
 
 
-def _each(values: re.Pattern[str], block: str) -> str:
-    """The values of a Secret's data, masked."""
-    return "".join(_masked(block, (found.span("s") for found in values.finditer(block)), "secret"))
+def _without_data(text: str) -> str:
+    """The text of Kubernetes objects without the values of Secrets."""
+    for objects, values in shapes.SECRET_DATA:
+        pieces, done = list[str](), 0
+        for found in objects.finditer(text):
+            pieces += [text[done : found.start()], *_without(values, found[0], found[0])]
+            done = found.end()
+        text = "".join((*pieces, text[done:]))
+    return text
 
 
-def _without(place: shapes.Place, text: str, lowered: str) -> str:
-    spans = (found.span("s") for found in place.pattern.finditer(lowered))
-    if place.kind == "basic-credentials":
-        spans = (span for span in spans if _is_basic(text[slice(*span)]))
-    return "".join(_masked(text, spans, place.kind))
-
-
-def _masked(text: str, spans: Iterable[tuple[int, int]], kind: str) -> Iterator[str]:
-    """The pieces of the text with a mask for each span, except where a mask stands already."""
-    done = 0
-    for start, end in spans:
-        if not _MASK.match(text, start):
+def _without(place: shapes.Place, text: str, lowered: str) -> Iterator[str]:
+    """The pieces of the text, with a mask for each secret in such a place, except where a mask stands already."""
+    done = at = 0
+    while found := place.pattern.search(lowered, at):
+        start, at = found.span("s")
+        if mask := _MASK.match(text, start):
+            at = mask.end()
+        elif place.kind != "basic-credentials" or _is_basic(text[start:at]):
             yield text[done:start]
-            yield _mask(kind)
-            done = end
+            yield _mask(place.kind)
+            done = at
     yield text[done:]
 
 

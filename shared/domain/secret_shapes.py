@@ -111,8 +111,8 @@ PLACES: Final = tuple(
             "curl ",
             r"curl[ ](?:[^\n|]{0,200}?[ ])??(?:-u|--user)[ =]?[\"']?[^\s:\"'\[]{1,64}:(?P<s>[^\s\"']++)",
         ),
-        ("password", "mysql", r"mysql\w{0,8}[ ](?:[^\n|;&]{0,200}?[ ])??-p(?P<s>(?!\d{1,5}(?:\s|$))[^\s\"']++)"),
-        ("password", "redis-cli", r"redis-cli[ ](?:[^\n|;&]{0,200}?[ ])??-a[ ][\"']?(?P<s>[^\s\"']++)"),
+        ("password", "mysql", r"mysql\w{0,8}[ ](?:[^\n|;&]{0,200}?[ ])??-p(?P<s>(?!\d{1,5}(?:\s|$))[^\s\"'|;&]++)"),
+        ("password", "redis-cli", r"redis-cli[ ](?:[^\n|;&]{0,200}?[ ])??-a[ ][\"']?(?P<s>[^\s\"'|;&]++)"),
         ("password", "sshpass", r"sshpass[ ]-p[ ]?[\"']?(?P<s>[^\s\"']++)"),
         ("literal", "create secret", r"--from-literal[= ][\"']?[\w.-]{1,64}=(?P<s>[^\s\"']++)"),
         ("url-signature", "sig=", r"sig=(?<=[?&]sig=)(?P<s>[\w%-]{20,}+)"),
@@ -131,12 +131,22 @@ PRIVATE_KEY: Final = re.compile(
 )
 # The values of a Kubernetes Secret written as YAML or JSON; both apply only to a text that has such an object.
 SECRET_OBJECT: Final = re.compile(r"kind\\{0,3}[\"']?:\s{0,3}\\{0,3}[\"']?Secret\b", re.ASCII)
-SECRET_YAML: Final = re.compile(
-    r"^(?P<indent>[ ]{0,40})(?:data|stringData):[ ]{0,4}\n(?:(?P=indent)[ ]+\S.*(?:\n|\Z))+", re.MULTILINE
+SECRET_DATA: Final = (
+    (
+        re.compile(
+            r"^(?P<indent>[ ]{0,40})(?:data|stringData):[ ]{0,4}\n(?:(?P=indent)[ ]+\S.*(?:\n|\Z))+", re.MULTILINE
+        ),
+        Place("secret", "", re.compile(r"^[ ]+(?:[\w.-]{1,253}:(?:[ ]+|$))?(?P<s>.+)$", re.MULTILINE)),
+    ),
+    (
+        re.compile(r"\"(?:data|stringData)\\{0,3}\"\s{0,3}:\s{0,3}\{[^{}]*+\}"),
+        Place(
+            "secret",
+            "",
+            re.compile(r":\s{0,3}(?P<q>\\{0,3}\")(?P<s>(?:(?!(?P=q))(?:\\\\\\.|\\.|[^\\]))++)"),
+        ),
+    ),
 )
-SECRET_YAML_LINE: Final = re.compile(r"^[ ]+(?:[\w.-]{1,253}:(?:[ ]+|$))?(?P<s>.+)$", re.MULTILINE)
-SECRET_JSON: Final = re.compile(r"\"(?:data|stringData)\\{0,3}\"\s{0,3}:\s{0,3}\{[^{}]*+\}")
-SECRET_JSON_VALUE: Final = re.compile(r":\s{0,3}(?P<q>\\{0,3}\")(?P<s>(?:(?!(?P=q))(?:\\\\\\.|\\.|[^\\]))*+)")
 
 # --- What a secret looks like ----------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def test_a_function_composes_without_servers_and_loads_only_what_its_image_has(f
     assert done.returncode == 0, done.stderr
     serves, modules = json.loads(done.stdout)
     assert serves
-    assert not {"sqlalchemy", "alembic", "typer", "yaml", "pytest", "hypothesis", "fakeredis"} & set(modules)
+    assert not {"sqlalchemy", "alembic", "typer", "pytest", "hypothesis", "fakeredis"} & set(modules)
 
 
 def test_a_function_without_authentication_does_not_start():

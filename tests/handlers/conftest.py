@@ -8,7 +8,12 @@ import httpx
 import pytest
 from starlette.requests import Request
 
+from shared.runtime.requests import EventReader
+from shared.runtime.serving import Route, serve
 from shared.runtime.settings import ServingSettings
+from tests.use_cases import EVENT
+
+ANYTHING = EventReader(None, request_type=EVENT.type, batch=True, ticks=True)
 
 
 @pytest.fixture
@@ -45,5 +50,16 @@ def settings():
     def make(**changes):
         given = {"AUTH_MODE": "network", **{name.upper(): str(value) for name, value in changes.items()}}
         return ServingSettings.load(given)
+
+    return make
+
+
+@pytest.fixture
+def function(client, settings):
+    """A client of a function with any use case."""
+
+    def make(use_case, *, deadline_s=5.0, read=ANYTHING, **changes):
+        routes = {"/": Route(read=read, use_case=use_case)}
+        return client(serve("probe", settings(**changes), routes, deadline_s=deadline_s))
 
     return make

@@ -1,0 +1,54 @@
+"""A database for a whole module, emptied for each of its tests: cloning one takes longer than most tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pg8000.native import Connection, InterfaceError, identifier
+
+from shared.adapters.dsn import Dsn
+from shared.adapters.postgres import Database, Limits
+from shared.adapters.tables import metadata
+from shared.local.postgres import EmbeddedPostgres
+
+_EMPTY = "; ".join(f"DELETE FROM {identifier(table.name)}" for table in reversed(metadata.sorted_tables))
+
+
+@contextmanager
+def cloned(server: EmbeddedPostgres, template: str, name: str) -> Iterator[str]:
+    """The address of a migrated database."""
+    server.start()
+    yield server.create_database(name, template=template)
+    server.start()
+    server.drop_database(name)
+
+
+def emptied(url: str) -> str:
+    """The same address; no table has a row."""
+    with reading(url) as rows:
+        rows(_EMPTY)
+    return url
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Callable[..., list[list[Any]]]]:
+    """A second client, outside of what is tested: statement to rows."""
+    dsn = Dsn.parse(url)
+    connection = Connection(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
+    try:
+        yield connection.run
+    finally:
+        with suppress(InterfaceError):  # a test may have killed the server
+            connection.close()
+
+
+@contextmanager
+def opened(url: str, **limits: Any) -> Iterator[Database]:
+    """The database as functions see it."""
+    database = Database(Dsn.parse(url), application="test", limits=Limits(**limits))
+    try:
+        yield database
+    finally:
+        database.close()
