@@ -7,7 +7,11 @@ from typing import Final, Literal
 
 from shared.domain.contract import Contract, Flag, Id, Time, Unit
 
+EXECUTION_STARTING: Final = "dev.aftercare.execution.starting.v1"
+EXECUTION_COMPLETED: Final = "dev.aftercare.execution.completed.v1"
 EXECUTION_VERIFIED: Final = "dev.aftercare.execution.verified.v1"
+EXECUTION_BASELINE_CAPTURED: Final = "dev.aftercare.execution.baseline-captured.v1"
+ROLLBACK_PROPOSED: Final = "dev.aftercare.rollback.proposed.v1"
 
 
 class Verdict(StrEnum):

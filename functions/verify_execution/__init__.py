@@ -1,0 +1,1 @@
+"""verify-execution: prove that the fix worked, and keep proving it."""
