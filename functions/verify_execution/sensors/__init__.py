@@ -1,0 +1,1 @@
+"""The instruments: each asks one service and answers with one typed reading, or says why it has none."""
