@@ -1,0 +1,81 @@
+"""The sensors that the settings make possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from functions.verify_execution.core.readings import Direction
+from functions.verify_execution.observing import Sensor
+from functions.verify_execution.sensors.addresses import Addresses
+from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
+from functions.verify_execution.sensors.bounded import Endpoint
+from functions.verify_execution.sensors.docker import DockerSensor
+from functions.verify_execution.sensors.http_probe import HttpProbeSensor
+from functions.verify_execution.sensors.kubernetes import ClusterApi, KubernetesSensor, NeighboursSensor, in_cluster
+from functions.verify_execution.sensors.kubernetes.kubeconfig import kubeconfig
+from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
+from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.settings import Settings
+from shared.adapters.http import HttpClient, http_client
+from shared.domain.ports import Clock
+
+_UNIX: Final = "unix://"
+
+
+def sensors(settings: Settings, environ: Mapping[str, str], http: HttpClient, clock: Clock) -> list[Sensor]:
+    """All that can be asked.
+
+    Raises:
+        ConfigurationError: an address is not understood, or a cluster cannot be reached with what is given.
+    """
+    return [
+        *_kubernetes(settings, environ, clock),
+        *_prometheus(settings, http, clock),
+        *_docker(settings, clock),
+        *_own_endpoints(settings, http, clock),
+    ]
+
+
+def _kubernetes(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Iterator[Sensor]:
+    if settings.kubeconfig is None and settings.kubernetes_service_host is None:
+        return
+    access = in_cluster(environ) if settings.kubeconfig is None else kubeconfig(settings.kubeconfig)
+    http = http_client(tls=access.tls)
+    api = ClusterApi(
+        Endpoint(http=http, url=access.url, authorize=access.authorize, timeout_s=settings.sensor_timeout_seconds)
+    )
+    yield KubernetesSensor(api, clock)
+    yield NeighboursSensor(api, clock)
+
+
+def _prometheus(settings: Settings, http: HttpClient, clock: Clock) -> Iterator[Sensor]:
+    timeout_s = settings.sensor_timeout_seconds
+    if settings.prometheus_url is not None:
+        api = PrometheusApi(Endpoint(http=http, url=settings.prometheus_url, timeout_s=timeout_s))
+        yield PrometheusSensor(api, clock)
+        yield PrometheusSensor(api, clock, about_target=True)
+        if settings.alertmanager_url is None:
+            yield PrometheusAlertSensor(api, clock)
+    if settings.alertmanager_url is not None:
+        yield AlertmanagerSensor(Endpoint(http=http, url=settings.alertmanager_url, timeout_s=timeout_s), clock)
+
+
+def _docker(settings: Settings, clock: Clock) -> Iterator[Sensor]:
+    host = settings.docker_host
+    if host is None:
+        return
+    socket = host.removeprefix(_UNIX) if host.startswith(_UNIX) else None
+    url = host if socket is None else "http://docker"
+    http = http_client(unix_socket=socket)
+    yield DockerSensor(Endpoint(http=http, url=url, timeout_s=settings.sensor_timeout_seconds), clock)
+
+
+def _own_endpoints(settings: Settings, http: HttpClient, clock: Clock) -> Iterator[Sensor]:
+    timeout_s = settings.sensor_timeout_seconds
+    if settings.http_probes:
+        yield HttpProbeSensor(http, Addresses.parse("HTTP_PROBES", settings.http_probes), clock, timeout_s=timeout_s)
+    if settings.metrics_endpoints and settings.metrics_gauge is not None:
+        addresses = Addresses.parse("METRICS_ENDPOINTS", settings.metrics_endpoints)
+        gauge = Gauge(metric=settings.metrics_gauge, direction=Direction.LOWER)
+        yield ScrapeSensor(http, addresses, gauge, clock, timeout_s=timeout_s)
