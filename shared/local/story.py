@@ -7,9 +7,7 @@ broker or the answers; a chapter whose promise does not hold raises :class:`~sha
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,12 +15,13 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from shared.domain.alerts import incident_id
-from shared.domain.events import Event, to_structured
+from shared.domain.events import Event
 from shared.domain.remediations import REMEDIATION_APPROVED
-from shared.local.evidence import connect, require
+from shared.local.evidence import Witness, require
 from shared.local.laptop import Laptop
 from shared.local.outage import outage
 from shared.local.terminal import Narrator
+from shared.local.verdicts import Fixes
 
 T = TypeVar("T")
 
@@ -42,6 +41,7 @@ class Story:
         self._laptop = laptop
         self._narrator = narrator
         self._http = httpx.Client(timeout=10, trust_env=False)
+        self._witness = Witness(laptop.broker, laptop.postgres.url, self._http)
 
     def tell(self) -> None:
         """All chapters.
@@ -55,13 +55,22 @@ class Story:
             self._repeat(first)
             self._resolve(first)
             self._either_order()
+            fixes = Fixes(self._laptop.shop, self._witness)
+            for name, chapter in (
+                ("FIX", fixes.good),
+                ("BAD FIX", fixes.bad),
+                ("ONLY LOOKED", fixes.look_only),
+                ("RELAPSE", fixes.relapse),
+            ):
+                with self._narrator.chapter(name) as note:
+                    note.text = chapter()
             self._outage()
 
     def _alert(self, webhook: dict[str, Any]) -> None:
         with self._narrator.chapter("ALERT") as note:
             answer = self._post_webhook(webhook)
             incident = _incident(webhook)
-            event = self._until(lambda: self._event("dev.aftercare.alert.firing.v1", incident))
+            event = self._witness.until(lambda: self._witness.event("dev.aftercare.alert.firing.v1", incident))
             labels = event["data"]["labels"]
             note.text = f"{labels['alertname']} {labels['namespace']}/{labels['pod']} → {incident} ({answer} new)"
 
@@ -76,7 +85,7 @@ class Story:
             resolved = _resolved(webhook)
             self._post_webhook(resolved)
             incident = _incident(webhook)
-            rows = self._until(lambda: self._entries(incident))
+            rows = self._witness.until(lambda: self._entries(incident))
             before = self._count(_INBOX)
             again = self._post_webhook(resolved)
             require(again == 0 and self._count(_INBOX) == before, "the redelivered resolution had a second effect")
@@ -95,16 +104,16 @@ class Story:
         approval = f"apr-{uuid.uuid4().hex[:8]}"
 
         def approve() -> None:
-            self._publish(_approval(incident, approval))
-            self._until(lambda: self._has(incident, "approval_manual"))
+            self._witness.publish(_approval(incident, approval))
+            self._witness.until(lambda: self._has(incident, "approval_manual"))
 
         def resolve() -> None:
             self._post_webhook(_resolved(webhook))
-            self._until(lambda: self._has(incident, "incident_resolve"))
+            self._witness.until(lambda: self._has(incident, "incident_resolve"))
 
         for step in (approve, resolve) if approval_first else (resolve, approve):
             step()
-        linked = self._until(lambda: self._linked(incident))
+        linked = self._witness.until(lambda: self._linked(incident))
         require(linked == approval, f"{incident} is linked to {linked}, not to {approval}")
         order = "approval before resolution" if approval_first else "resolution before approval"
         return f"{incident} {order} → linked to {linked}"
@@ -129,18 +138,8 @@ class Story:
         require(answer.status_code == httpx.codes.ACCEPTED, f"alert-bridge answered {answer.status_code}")
         return int(answer.json()["new"])
 
-    def _publish(self, event: Event) -> None:
-        headers = {"content-type": "application/cloudevents+json"}
-        answer = self._http.post(self._laptop.broker, content=json.dumps(to_structured(event)), headers=headers)
-        require(answer.status_code == httpx.codes.ACCEPTED, f"the broker answered {answer.status_code}")
-
-    def _event(self, event_type: str, subject: str) -> dict[str, Any] | None:
-        query = {"type": event_type, "subject": subject}
-        found = self._http.get(f"{self._laptop.broker}/events", params=query).json()["events"]
-        return found[-1]["event"] if found else None
-
     def _entries(self, incident: str) -> list[list[Any]]:
-        return self._rows(_ENTRY, incident=incident)
+        return self._witness.rows(_ENTRY, incident=incident)
 
     def _has(self, incident: str, path: str) -> bool:
         return any(row[0] == path for row in self._entries(incident))
@@ -149,21 +148,7 @@ class Story:
         return next((row[2] for row in self._entries(incident) if row[0] == "incident_resolve"), None)
 
     def _count(self, sql: str) -> int:
-        return int(self._rows(sql)[0][0])
-
-    def _rows(self, sql: str, **parameters: Any) -> list[list[Any]]:
-        with connect(self._laptop.postgres.url) as connection:
-            return list(connection.run(sql, **parameters))
-
-    def _until(self, question: Callable[[], T | None]) -> T:
-        """Ask until there is an answer."""
-        ends = time.monotonic() + _PATIENCE_S
-        while not (answer := question()):
-            require(
-                time.monotonic() < ends, f"nothing happened for {_PATIENCE_S:.0f} s; see {self._laptop.folder}/*.log"
-            )
-            time.sleep(0.02)
-        return answer
+        return int(self._witness.rows(sql)[0][0])
 
 
 def _webhook() -> dict[str, Any]:
