@@ -1,0 +1,1 @@
+"""What it costs: the workloads of the design, measured beside pgbench and the first design in the same run."""
