@@ -1,10 +1,9 @@
 r"""What secrets look like in text: the tables behind :mod:`shared.domain.redaction`.
 
-Every expression is linear: its repetitions are bounded or possessive, so that no text makes a search start over and
-over. Most begin with a literal, which lets the search skip what cannot match. Names and places are searched in the
+Every expression is linear: its repetitions are bounded, possessive or the last thing in it, so that no text makes a
+search start over and over. (Possessive are single characters only, never groups: Python before 3.11.5 gets those
+wrong.) Most begin with a literal, which lets the search skip what cannot match. Names and places are searched in the
 lower-cased text, where that works and ignoring case would not; so they are written in lower case.
-
-No quantifier of a group is possessive: Python before 3.11.5 matches those wrongly.
 """
 
 from __future__ import annotations

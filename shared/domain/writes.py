@@ -52,7 +52,9 @@ def _requested(event: Event) -> Write:
         path=request.path_type,
         incident_id=request.incident_id,
         approval_id=request.approval_id,
-        entry=entry.model_copy(update={"title": redact_text(entry.title), "content": redact_text(entry.content)}),
+        entry=entry.model_copy(
+            update={"title": redact_text(entry.title)[:200], "content": redact_text(entry.content)[:65_536]}
+        ),
         metadata=redact(request.metadata),
     )
 

@@ -16,7 +16,7 @@ from shared.domain.contract import Contract, Id, validated
 from shared.domain.errors import Malformed, Unprocessable, UnsupportedMedia
 from shared.domain.events import PING, Event
 from shared.runtime.cloudevents import ContentMode, kind, parse
-from shared.runtime.strict_json import loads
+from shared.runtime.strict_json import EVENT_DATA, loads
 
 _PLAIN_SOURCE: Final = "/http"
 _CRON_SOURCE: Final = "/cron-connector"
@@ -94,7 +94,7 @@ class EventReader:
         if key is None:
             raise Malformed("Idempotency-Key is missing; send one, so that a repeated request takes effect once")
         id_ = validated(_Key, {"key": key}).key
-        return Event(id=id_, source=_PLAIN_SOURCE, type=self.request_type, data=loads(body))
+        return Event(id=id_, source=_PLAIN_SOURCE, type=self.request_type, data=loads(body, EVENT_DATA))
 
 
 def document(event_type: str) -> Reader:
@@ -104,7 +104,8 @@ def document(event_type: str) -> Reader:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise UnsupportedMedia("send application/json")
         return Inbound(
-            Style.PLAIN, [Event(id=str(uuid.uuid4()), source=_PLAIN_SOURCE, type=event_type, data=loads(body))]
+            Style.PLAIN,
+            [Event(id=str(uuid.uuid4()), source=_PLAIN_SOURCE, type=event_type, data=loads(body, EVENT_DATA))],
         )
 
     return read
