@@ -7,6 +7,7 @@ finds no row, and nothing that hangs on it is written.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, Final
@@ -26,6 +27,7 @@ from shared.domain.events import Event, from_structured
 
 _COMMIT_S: Final = 10.0
 _LEASE_MARGIN_S: Final = 30.0
+_RELAY_WITHIN_S: Final = 2.0
 
 Beginning = tuple[Event, ExecutionCompleted, Timing]
 Begun = Ticket | Settled | Pending | Unprocessable
@@ -51,7 +53,9 @@ class PostgresVerifications:
         self._announce = announce
         self._propose_rollbacks = propose_rollbacks
         self._beginnings: GroupCommit[Beginning, Begun] = GroupCommit(self._begin, lanes=1, largest=64)
-        self._settlements: GroupCommit[Settlement, bool] = GroupCommit(self._settle, lanes=1, largest=128)
+        self._settlements: GroupCommit[Settlement, bool] = GroupCommit(self._settle, lanes=1, largest=64)
+        self._settling = 0
+        self._busy_since = 0.0
         self._releases: GroupCommit[Ticket, None] = GroupCommit(self._release, lanes=1, largest=256)
 
     async def begin(self, event: Event, execution: ExecutionCompleted, timing: Timing) -> Ticket | Settled | Pending:
@@ -72,13 +76,25 @@ class PostgresVerifications:
 
     async def settle(self, settlement: Settlement) -> bool:
         """Commit a verdict with all that follows from it."""
-        settled = await self._settlements.submit(settlement, deadline_s=_COMMIT_S)
-        self._relay.nudge()
-        return settled
+        if self._settling == 0:
+            self._busy_since = time.monotonic()
+        self._settling += 1
+        try:
+            return await self._settlements.submit(settlement, deadline_s=_COMMIT_S)
+        finally:
+            self._settling -= 1
+            self._relay_when_quiet()
 
     async def release(self, ticket: Ticket) -> None:
         """Give a row back for the next tick."""
         await self._releases.submit(ticket, deadline_s=_COMMIT_S)
+
+    def _relay_when_quiet(self) -> None:
+        """Verdicts that wait to be committed come before the sending of those that are."""
+        now = time.monotonic()
+        if self._settling == 0 or now - self._busy_since > _RELAY_WITHIN_S:
+            self._busy_since = now
+            self._relay.nudge()
 
     async def _begin(self, group: Sequence[Beginning]) -> Sequence[Begun]:
         return await self._database.transact(partial(self._begin_in, group=group))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from functions.verify_execution.core.probes import probe
 from functions.verify_execution.core.readings import FailureKind, SensorFailure
 from functions.verify_execution.observing import observe, plan
+from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
 from functions.verify_execution.sensors.bounded import Endpoint
 from functions.verify_execution.sensors.docker import DockerSensor
@@ -26,7 +27,7 @@ from shared.local.simulators.docker import DockerSimulator
 from shared.local.simulators.kubernetes import KubernetesSimulator
 from shared.local.simulators.prometheus import PrometheusSimulator
 from shared.local.simulators.promql import Aggregate, Binary, Call, Matcher, Number, Selector, matches, parse, selectors
-from tests.contracts.rigs import CLOCK, addresses_of, api_of, question
+from tests.contracts.rigs import CLOCK, api_of, question
 
 EVIL = [
     'up"} or vector(1) #',
@@ -158,7 +159,8 @@ async def test_prometheus_understands_what_was_meant(http, alertname):
         if "timestamp(" not in query:
             assert skeleton(query) in (plain, skeleton(ask_for(alertname, "", "", {})))
         else:
-            assert all(isinstance(part, Selector) for part in selectors(parse(query)))
+            tree = parse(query)
+            assert (type(tree), type(tree.argument)) == (Call, Selector), query
 
 
 async def test_what_the_first_design_let_in_is_a_value_here(http):
@@ -214,7 +216,9 @@ async def test_docker_is_asked_for_names_and_nothing_else(http):
 
 
 async def test_a_target_with_such_a_name_has_no_address(http):
-    sensor = HttpProbeSensor(http, addresses_of("http://127.0.0.1:9", "/{namespace}/{name}"), CLOCK)
+    everything = Addresses.parse("HTTP_PROBES", {"Service */*": "http://127.0.0.1:9/{namespace}/{name}"})
+    sensor = HttpProbeSensor(http, everything, CLOCK)
+    assert plan([sensor], question("Service")) == ["http"]
     for value in EVIL:
         for asked in (question("Service", value), question("Service", namespace=value)):
             assert plan([sensor], asked) == []

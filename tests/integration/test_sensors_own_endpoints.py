@@ -128,12 +128,16 @@ class TestHealthCheck:
             await server.closed()
         assert len(server.requests) == 3
 
-    async def test_the_address_is_asked_as_it_is_written(self, http):
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [("/{namespace}/{name}/?deep=1", b"/prod/api/?deep=1"), ("/health/", b"/health/"), ("/health", b"/health")],
+    )
+    async def test_the_address_is_asked_as_it_is_written(self, http, path, asked):
         server = Misbehaving(answering(204, b""))
         async with server.serving() as url:
-            sensor = HttpProbeSensor(http, addresses_of(url, "/{namespace}/{name}/health/?deep=1"), CLOCK)
+            sensor = HttpProbeSensor(http, addresses_of(url, path), CLOCK)
             assert (await sensor.read(question("Service"))).status == 204
-        assert server.requests[0].startswith(b"GET /prod/api/health/?deep=1 HTTP/1.1\r\n")
+        assert server.requests[0].startswith(b"GET " + asked + b" HTTP/1.1\r\n")
 
     async def test_a_target_without_an_address_does_not_suit(self, http):
         sensor = HttpProbeSensor(http, addresses_of("http://127.0.0.1:9"), CLOCK)

@@ -153,6 +153,15 @@ class TestAge:
         asked = question(alertname="KubeMemoryHigh", labels={}, acted_s_ago=50)
         assert not is_fresh(await sensor.read(asked), asked.acted_at)
 
+    async def test_a_share_is_as_old_as_its_older_side(self, simulator, sensor):
+        labels = {"host": "h-1", "container_name": "api"}
+        asked = question("Container", alertname="DockerContainerMemoryHigh", labels={"host": "h-1"}, acted_s_ago=50)
+        simulator.scrape("container_memory_usage_bytes", labels, 90.0, age_s=1)
+        simulator.scrape("container_spec_memory_limit_bytes", labels, 100.0, age_s=100)
+        assert not is_fresh(await sensor.read(asked), asked.acted_at)
+        simulator.scrape("container_spec_memory_limit_bytes", labels, 100.0, age_s=1)
+        assert is_fresh(await sensor.read(asked), asked.acted_at)
+
     async def test_what_is_older_than_five_minutes_is_not_there(self, simulator, sensor):
         simulator.scrape("probe_success", API, 1.0, age_s=301)
         assert await failure(sensor.read(question("Service"))) is FailureKind.EMPTY

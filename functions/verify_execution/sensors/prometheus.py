@@ -138,7 +138,7 @@ class PrometheusSensor:
         at = self._clock.now()
         since = 0.0 if question.acted_at is None else (at - question.acted_at).total_seconds()
         asked = probe(question.alertname, question.labels, question.target, window_s=max(1, math.ceil(since)))
-        series, dated = await both(self._api.instant(asked.query), self._api.instant(_ages(asked.query)))
+        series, dated = await both(self._api.instant(asked.query), self._dates(asked.query))
         if not series:
             raise SensorError(FailureKind.EMPTY)
         return Metric(
@@ -149,6 +149,13 @@ class PrometheusSensor:
             limit=asked.limit,
             counted_since_action=asked.counted_since_action,
         )
+
+    async def _dates(self, query: str) -> list[Series]:
+        """When the samples behind a query were taken, selector by selector: side by side, one would hide the other."""
+        found: list[Series] = []
+        for selector in dict.fromkeys(_SELECTOR.findall(query)):
+            found += await self._api.instant(f"timestamp({selector})")
+        return found
 
 
 def _failure(answer: Answer) -> FailureKind:
@@ -173,11 +180,6 @@ def _series(data: Any) -> list[Series]:
 def _one(element: _Element) -> Series:
     labels = dict(element.metric)
     return Series(labels.pop("__name__", ""), labels, float(element.value[1]))
-
-
-def _ages(query: str) -> str:
-    """The query that says when the samples behind a query were taken."""
-    return " or ".join(f"timestamp({selector})" for selector in dict.fromkeys(_SELECTOR.findall(query)))
 
 
 def _samples(series: Iterable[Series], dated: Iterable[Series]) -> tuple[Sample, ...]:
