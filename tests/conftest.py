@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from shared.local.redis import EmbeddedRedis, InMemoryRedis
 
 TEMPLATE = "template_migrated"
+LONGEST_FIRST = ("e2e", "faults", "integration", "contracts", "handlers", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the rooms whose files take long: one that starts last keeps a single worker busy at the end."""
+    rooms = Path(__file__).parent
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(rooms).parts[0]))
 
 
 def pytest_report_header() -> str:
