@@ -66,6 +66,7 @@ class Connection:
         self._driver = _connect(dsn, limits, application=application)
         self._prepared: dict[str, PreparedStatement] = {}
         self._waiting: list[tuple[PreparedStatement, dict[str, Any]]] = []
+        self._in_transaction = False
 
     def rows(self, sql: str, **parameters: Any) -> list[Sequence[Any]]:
         """Run one statement; the rows it returns, none for a statement without a result."""
@@ -76,15 +77,19 @@ class Connection:
         return statement.run(**parameters) or []
 
     def send(self, sql: str, **parameters: Any) -> None:
-        """Run one statement without a result, in a transaction, in the round trip of the next one or of COMMIT.
+        """Run one statement without a result; in a transaction, in the round trip of the next one or of COMMIT.
 
         When it fails, that one raises its error and is not run.
         """
-        self._waiting.append((self._statement(sql), parameters))
+        if self._in_transaction:
+            self._waiting.append((self._statement(sql), parameters))
+        else:
+            self.rows(sql, **parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN, then COMMIT; ROLLBACK when the block raises."""
+        self._in_transaction = True
         self.send("BEGIN")
         try:
             yield
@@ -95,6 +100,8 @@ class Connection:
             self._take_waiting()
             self.rows("ROLLBACK")
             raise
+        finally:
+            self._in_transaction = False
 
     def close(self) -> None:
         """Close; a line that is broken already is no error."""

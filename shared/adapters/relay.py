@@ -60,20 +60,25 @@ class Relay:
         Raises:
             DatabaseUnavailable: the outbox cannot be read.
         """
-        sent = 0
-        while self._sink is not None and (tried := await self._pass(self._sink)):
-            sent += tried.count(True)
-            if True not in tried:
-                break
+        sent = await self._send_due()
         return Relayed(sent, await self._database.run(outbox.count))
 
     async def _until_quiet(self) -> None:
         while self._nudged:
             self._nudged = False
             try:
-                await self.sweep()
+                await self._send_due()
             except DatabaseUnavailable:
                 return  # The rows are durable; the next nudge or backfill-reconcile's sweep finds them.
+
+    async def _send_due(self) -> int:
+        """Pass after pass, as long as something was sent; how much that was."""
+        sent = 0
+        while self._sink is not None and (tried := await self._pass(self._sink)):
+            sent += tried.count(True)
+            if True not in tried:
+                break
+        return sent
 
     async def _pass(self, sink: EventSink) -> list[bool]:
         """One batch; for each row whether it was sent."""

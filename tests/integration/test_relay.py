@@ -85,6 +85,12 @@ async def test_an_event_is_announced_once(database, rows):
     assert rows("SELECT count(*) FROM outbox") == [[1]]
 
 
+async def test_an_announcement_outside_of_a_transaction_is_there_at_once(database, rows):
+    await database.run(lambda connection: outbox.add(connection, EVENTS[:1]))
+
+    assert rows("SELECT count(*) FROM outbox") == [[1]]
+
+
 async def test_without_a_sink_everything_waits(database):
     await announce(database, *EVENTS)
     relay = Relay(database, None)
