@@ -37,6 +37,7 @@ from shared.domain.redaction import redact_text
 _READINGS: Final = (Workload, Container, HttpProbe, Metric, AlertState, Neighbours)
 _KINDS: Final[dict[str, TypeAdapter[Any]]] = {kind.__name__: TypeAdapter(kind) for kind in _READINGS}
 _FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in (*_READINGS, Sample, Termination)}
+_AS_THEY_ARE: Final = frozenset({int, bool, type(None)})
 # PostgreSQL takes no NUL in text, and UTF-8 has no surrogates.
 _NOT_TEXT: Final = re.compile("[\\x00\\ud800-\\udfff]")
 
@@ -95,7 +96,11 @@ def _read(given: dict[str, Any]) -> Reading | SensorFailure:
 def storable(value: Any) -> Any:
     """A value as JSON that may be stored and that a database takes."""
     names = _FIELDS.get(type(value))
-    return value if names is None else {name: storable(getattr(value, name)) for name in names}
+    if names is None:
+        return value
+    found = {name: getattr(value, name) for name in names}
+    # Most fields are counts: looking here is half the cost of asking for them one by one.
+    return {name: item if type(item) in _AS_THEY_ARE else storable(item) for name, item in found.items()}
 
 
 @storable.register
