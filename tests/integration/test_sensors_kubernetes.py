@@ -296,9 +296,11 @@ class TestPods:
         assert (await sensor.read(question("Pod", "node-fxt-x2x7q"))).desired == 5
 
     async def test_what_may_not_be_read_is_not_guessed_around(self, simulator, sensor):
-        simulator.cluster.put_workload(workload())
-        simulator.allow("token", namespaces=["prod"], plurals=["pods", "deployments"])
-        assert await failure(sensor.read(question("Pod", pod_name(workload(), 77)))) is FailureKind.DENIED
+        simulator.cluster.put_workload(workload("Job", "import"))
+        simulator.allow("token", plurals=["pods", "replicasets", "jobs"])
+        assert await failure(sensor.read(question("Pod", "import-x2x7q"))) is FailureKind.DENIED
+        simulator.allow("token", plurals=["pods", "replicasets", "daemonsets", "jobs"])
+        assert (await sensor.read(question("Pod", "import-x2x7q"))).desired == 3
 
     @pytest.mark.parametrize(
         ("name", "expected"),
