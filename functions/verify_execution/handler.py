@@ -126,6 +126,7 @@ def create_handler(ports: Ports) -> UseCase:
 
 
 async def _completed(event: Event, ports: Ports) -> Answer:
+    began = ports.clock.monotonic()
     execution = validated(ExecutionCompleted, event.data)
     begun = await ports.verifications.begin(event, execution, ports.timing)
     match begun:
@@ -134,18 +135,18 @@ async def _completed(event: Event, ports: Ports) -> Answer:
         case Pending():
             return Answer(outcome="pending", deferred=True)
         case Ticket():
-            return await _verify_here(begun, ports)
+            return await _verify_here(begun, ports, began)
         case _ as never:
             assert_never(never)
 
 
-async def _verify_here(ticket: Ticket, ports: Ports) -> Answer:
+async def _verify_here(ticket: Ticket, ports: Ports, began: float) -> Answer:
     """Wait for the verdict in the request, as long as there is a place and the process may live."""
     if ports.places.locked():
         await ports.verifications.release(ticket)
         return Answer(outcome="deferred", deferred=True, facts={"why": "enough verifications wait already"})
     async with ports.places:
-        settlement = await _finish(ticket, ports)
+        settlement = await _finish(ticket, ports, began)
     if settlement is None:
         return Answer(outcome="deferred", deferred=True, facts={"why": "the process is stopping"})
     if isinstance(settlement, Overtaken):
@@ -153,12 +154,12 @@ async def _verify_here(ticket: Ticket, ports: Ports) -> Answer:
     return _verdict(settlement.verified, duplicate=False)
 
 
-async def _finish(ticket: Ticket, ports: Ports) -> Settlement | Overtaken | None:
+async def _finish(ticket: Ticket, ports: Ports, began: float) -> Settlement | Overtaken | None:
     """Watch, judge and commit; None when the process must stop first, with the row given back.
 
     A database that is away takes no attempt from the row, if it is back in time to hear of it.
     """
-    settlement = await ports.unless_stopping(verify(ticket, ports.sensors, ports.clock))
+    settlement = await ports.unless_stopping(verify(ticket, ports.sensors, ports.clock, began=began))
     if settlement is None:
         await ports.verifications.release(ticket)
         return None
@@ -172,8 +173,9 @@ async def _finish(ticket: Ticket, ports: Ports) -> Settlement | Overtaken | None
 
 async def _tick(_event: Event, ports: Ports) -> Answer:
     """Finish what is due: what a request could not, and the later looks. One that cannot be finished harms no other."""
+    began = ports.clock.monotonic()
     tickets = await ports.verifications.due(most=ports.due_at_once)
-    results = await asyncio.gather(*(_finish(ticket, ports) for ticket in tickets), return_exceptions=True)
+    results = await asyncio.gather(*(_finish(ticket, ports, began) for ticket in tickets), return_exceptions=True)
     bugs = [
         result for result in results if isinstance(result, BaseException) and not isinstance(result, AftercareError)
     ]

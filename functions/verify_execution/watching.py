@@ -17,15 +17,22 @@ from functions.verify_execution.observing import Sensor, observe, plan
 from shared.domain.ports import Clock
 
 
-async def verify(ticket: Ticket, sensors: Sequence[Sensor], clock: Clock) -> Settlement:
-    """Watch the target of a ticket and judge it; cancellable at every wait, with nothing to undo."""
-    case = ticket.case([], soaked=False) if ticket.is_hopeless else await _watch(ticket, sensors, clock)
+async def verify(ticket: Ticket, sensors: Sequence[Sensor], clock: Clock, *, began: float) -> Settlement:
+    """Watch the target of a ticket and judge it; cancellable at every wait, with nothing to undo.
+
+    Args:
+        ticket: what is judged.
+        sensors: all there are; the ticket's plan says which of them are asked.
+        clock: time and waiting.
+        began: monotonic seconds at which we heard of it; all its limits count from there.
+    """
+    case = ticket.case([], soaked=False) if ticket.is_hopeless else await _watch(ticket, sensors, clock, began)
     return settle(ticket, case, at=clock.now())
 
 
-async def _watch(ticket: Ticket, sensors: Sequence[Sensor], clock: Clock) -> Case:
-    ends = clock.monotonic() + ticket.whole_s
-    await clock.sleep(ticket.warmup_s)
+async def _watch(ticket: Ticket, sensors: Sequence[Sensor], clock: Clock, began: float) -> Case:
+    ends = began + ticket.whole_s
+    await clock.sleep(max(began + ticket.warmup_s - clock.monotonic(), 0.0))
     question = ticket.question()
     names = plan(sensors, question) if ticket.plan is None else ticket.plan
     soak, observed = Soak(ticket.since), list[Snapshot]()
