@@ -14,7 +14,6 @@ from functions.verify_execution.core.readings import (
     Container,
     ContainerHealth,
     Direction,
-    FailureKind,
     HttpProbe,
     Metric,
     Neighbours,
@@ -26,6 +25,7 @@ from functions.verify_execution.core.readings import (
     Termination,
     Workload,
 )
+from shared.domain.calls import FailureKind
 from shared.domain.executions import Action, ActionKind, Target
 
 ACTED = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)

@@ -9,15 +9,18 @@ from functions.verify_execution.core.readings import Direction
 from functions.verify_execution.observing import Sensor
 from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
-from functions.verify_execution.sensors.bounded import Endpoint
 from functions.verify_execution.sensors.docker import DockerSensor
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
-from functions.verify_execution.sensors.kubernetes import ClusterApi, KubernetesSensor, NeighboursSensor, in_cluster
-from functions.verify_execution.sensors.kubernetes.kubeconfig import kubeconfig
+from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
-from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from functions.verify_execution.settings import Settings
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import HttpClient, http_client
+from shared.adapters.kubernetes.access import in_cluster
+from shared.adapters.kubernetes.api import ClusterApi
+from shared.adapters.kubernetes.kubeconfig import kubeconfig
+from shared.adapters.prometheus import PrometheusApi
 from shared.domain.ports import Clock
 
 _UNIX: Final = "unix://"

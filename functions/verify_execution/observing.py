@@ -11,17 +11,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import Attempt, FailureKind, Reading, SensorFailure, SensorKind, Snapshot
-from shared.domain.errors import AftercareError
+from functions.verify_execution.core.readings import Attempt, Reading, SensorFailure, SensorKind, Snapshot
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
-
-
-class SensorError(AftercareError):
-    """A sensor has no reading; ``kind`` says why."""
-
-    def __init__(self, kind: FailureKind) -> None:
-        super().__init__(kind)
-        self.kind = kind
 
 
 class Sensor(Protocol):
@@ -46,7 +38,7 @@ class Sensor(Protocol):
         """Take one reading.
 
         Raises:
-            SensorError: there is none.
+            CallFailed: there is none.
         """
 
 
@@ -83,7 +75,7 @@ async def _read(sensor: Sensor, question: Question, clock: Clock) -> tuple[Readi
     result: Reading | SensorFailure
     try:
         result = await sensor.read(question)
-    except SensorError as error:
+    except CallFailed as error:
         result = SensorFailure(error.kind)
     except TimeoutError:
         result = SensorFailure(FailureKind.TIMEOUT)

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -41,11 +41,31 @@ class AnswerTooLarge(UpstreamRejected):
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What a service is asked.
+
+    Attributes:
+        method: GET unless something is to be done.
+        params: the query, if there is one; encoded here.
+        headers: besides those of the client.
+        document: a JSON body, if there is one.
+    """
+
+    method: str = "GET"
+    params: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    document: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a service answered, whatever its status."""
 
     status: int
     body: bytes
+
+
+_GET: Final = Call()
 
 
 def http_client(*, tls: ssl.SSLContext | None = None, unix_socket: str | None = None) -> httpx.AsyncClient:
@@ -68,22 +88,13 @@ def http_client(*, tls: ssl.SSLContext | None = None, unix_socket: str | None = 
     )
 
 
-async def fetch(
-    http: HttpClient,
-    url: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    limit_bytes: int,
-    timeout_s: float,
-) -> Answer:
-    """GET one answer, of any status.
+async def fetch(http: HttpClient, url: str, call: Call = _GET, *, limit_bytes: int, timeout_s: float) -> Answer:
+    """One answer, of any status.
 
     Args:
         http: the process's client.
         url: from settings.
-        params: the query, if there is one; encoded here.
-        headers: besides those of the client.
+        call: what is asked.
         limit_bytes: the longest body. It is asked for uncompressed, and counted as it comes.
         timeout_s: for everything together: connecting, waiting and reading.
 
@@ -92,13 +103,14 @@ async def fetch(
         AnswerTooLarge: its body is longer; the connection is given up.
         UpstreamUnavailable: there was no answer, or none in HTTP.
     """
-    asked = {"accept-encoding": "identity", **(headers or {})}
-    step = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+    asked = {
+        "params": call.params or None,
+        "headers": {"accept-encoding": "identity", **(call.headers or {})},
+        "json": call.document,
+        "timeout": httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+    }
     try:
-        async with (
-            asyncio.timeout(timeout_s),
-            http.stream("GET", url, params=params or None, headers=asked, timeout=step) as response,
-        ):
+        async with asyncio.timeout(timeout_s), http.stream(call.method, url, **asked) as response:
             return Answer(response.status_code, await _body(response, limit_bytes))
     except (TimeoutError, httpx.TimeoutException) as error:
         raise AnswerTooSlow(f"no whole answer within {timeout_s:g} s") from error

@@ -20,10 +20,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
+from shared.domain import strict_json
 from shared.domain.errors import Malformed, TooLarge, Unprocessable, UnsupportedMedia
 from shared.domain.events import Event, to_structured
-from shared.runtime import strict_json
-from shared.runtime.strict_json import JsonLimits
+from shared.domain.strict_json import JsonLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from typing import Any, Final, assert_never
 from shared.domain.contract import Contract, Id, validated
 from shared.domain.errors import Malformed, Unprocessable, UnsupportedMedia
 from shared.domain.events import PING, Event
+from shared.domain.strict_json import EVENT_DATA, loads
 from shared.runtime.cloudevents import ContentMode, kind, parse
-from shared.runtime.strict_json import EVENT_DATA, loads
 
 _PLAIN_SOURCE: Final = "/http"
 _CRON_SOURCE: Final = "/cron-connector"

@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import NoReturn
 
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import FailureKind, Reading, SensorKind
-from functions.verify_execution.observing import SensorError
+from functions.verify_execution.core.readings import Reading, SensorKind
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
 
@@ -73,7 +73,7 @@ class ScriptedSensor:
         if isinstance(step, Hang):
             await _hang(step)
         if isinstance(step, FailureKind):
-            raise SensorError(step)
+            raise CallFailed(step)
         if isinstance(step, Exception):
             raise step
         return step(self._clock.now())

@@ -21,14 +21,16 @@ from functions.verify_execution.core.readings import (
 )
 from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
-from functions.verify_execution.sensors.bounded import Endpoint
 from functions.verify_execution.sensors.docker import DockerSensor
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
-from functions.verify_execution.sensors.kubernetes import ClusterApi, KubernetesSensor, NeighboursSensor
-from functions.verify_execution.sensors.kubernetes.access import bearer
+from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
-from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.sensors.prometheus import PrometheusSensor
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import fetch, http_client
+from shared.adapters.kubernetes.access import bearer
+from shared.adapters.kubernetes.api import ClusterApi
+from shared.adapters.prometheus import PrometheusApi
 from shared.adapters.system import SystemClock
 from shared.domain.executions import Target
 from shared.local.simulators import workloads

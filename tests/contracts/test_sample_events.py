@@ -9,9 +9,9 @@ from functions.alert_bridge.core import bridge
 from functions.alert_bridge.model import Webhook
 from shared.domain.contract import validated
 from shared.domain.redaction import redact
+from shared.domain.strict_json import loads
 from shared.domain.writes import write_of
 from shared.runtime.cloudevents import STRUCTURED_TYPE, parse
-from shared.runtime.strict_json import loads
 
 EVENTS = Path(__file__).parents[1] / "events"
 WEBHOOKS = sorted(EVENTS.glob("alertmanager-*.json"))

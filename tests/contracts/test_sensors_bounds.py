@@ -9,11 +9,12 @@ import tracemalloc
 
 import pytest
 
-from functions.verify_execution.core.readings import FailureKind, SensorFailure
-from functions.verify_execution.observing import SensorError, observe
-from functions.verify_execution.sensors.bounded import Endpoint, both
+from functions.verify_execution.core.readings import SensorFailure
+from functions.verify_execution.observing import observe
 from functions.verify_execution.sensors.docker import DockerSensor
-from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, fetch, http_client
+from shared.adapters.endpoints import Endpoint, both
+from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, fetch, http_client
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import UpstreamUnavailable
 from shared.local.simulators.docker import Container, DockerSimulator
 from tests.contracts import misbehaving
@@ -24,14 +25,17 @@ SHORT_S = 0.3
 LIMIT = 1000
 
 
+ANYTHING = Call()
+
+
 @pytest.fixture
 async def http():
     async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 
-async def get(http, url, **changes):
-    return await fetch(http, url, **{"limit_bytes": LIMIT, "timeout_s": 8.0, **changes})
+async def get(http, url, call=ANYTHING, *, limit_bytes=LIMIT, timeout_s=8.0):
+    return await fetch(http, url, call, limit_bytes=limit_bytes, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("behaviour", [misbehaving.hang, misbehaving.drip_the_head, misbehaving.drip_the_body])
@@ -60,11 +64,21 @@ async def test_the_limit_is_the_last_byte_that_is_read(http):
         await http.aclose()
 
 
+async def test_a_document_is_sent_by_its_method(http):
+    server = Misbehaving(answering(200, connection="close"))
+    async with server.serving() as url:
+        await get(http, f"{url}/x", Call("PATCH", document={"state": "關"}))
+        await http.aclose()
+    (request,) = server.requests
+    assert request.startswith(b"PATCH /x HTTP/1.1\r\n")
+    assert b"\r\nContent-Type: application/json\r\n" in request
+
+
 async def test_values_are_encoded_and_headers_are_sent(http):
     server = Misbehaving(answering(200, connection="close"))
     async with server.serving() as url:
-        await get(http, f"{url}/x?kept=1", headers={"authorization": "Bearer t"})
-        await get(http, f"{url}/x", params={"query": 'a{b="c&d=e f#g"}'})
+        await get(http, f"{url}/x?kept=1", Call(headers={"authorization": "Bearer t"}))
+        await get(http, f"{url}/x", Call(params={"query": 'a{b="c&d=e f#g"}'}))
         await http.aclose()
     kept, encoded = (request.decode().lower() for request in server.requests)
     assert kept.startswith("get /x?kept=1 http/1.1\r\n")
@@ -84,7 +98,7 @@ async def test_an_address_that_is_none_is_no_answer(http, url):
 async def test_a_header_that_is_none_is_no_answer_and_is_not_repeated(http):
     async with Misbehaving(answering(200)).serving() as url:
         with pytest.raises(UpstreamUnavailable) as raised:
-            await get(http, url, headers={"authorization": "Bearer geheim\r\nx: y"})
+            await get(http, url, Call(headers={"authorization": "Bearer geheim\r\nx: y"}))
     assert "geheim" not in str(raised.value)
 
 
@@ -99,11 +113,11 @@ async def test_when_one_of_two_fails_the_other_is_given_up():
 
     async def failing():
         await asyncio.sleep(0)
-        raise SensorError(FailureKind.DENIED)
+        raise CallFailed(FailureKind.DENIED)
 
     for first, second in ((endless(), failing()), (failing(), endless())):
         gone.clear()
-        with pytest.raises(SensorError) as raised:
+        with pytest.raises(CallFailed) as raised:
             await both(first, second)
         assert raised.value.kind is FailureKind.DENIED
         assert gone.is_set()

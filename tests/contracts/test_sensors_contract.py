@@ -11,9 +11,10 @@ import tracemalloc
 import pytest
 
 from functions.verify_execution.core.conditions import Condition, examine
-from functions.verify_execution.core.readings import FailureKind, HttpProbe, SensorFailure
+from functions.verify_execution.core.readings import HttpProbe, SensorFailure
 from functions.verify_execution.observing import observe, plan
 from shared.adapters.http import http_client
+from shared.domain.calls import FailureKind
 from tests.contracts import misbehaving
 from tests.contracts.misbehaving import PATIENCE_S, Misbehaving, answering
 from tests.contracts.rigs import CLOCK, RIGS

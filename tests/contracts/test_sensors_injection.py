@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.verify_execution.core.probes import probe
-from functions.verify_execution.core.readings import FailureKind, SensorFailure
+from functions.verify_execution.core.readings import SensorFailure
 from functions.verify_execution.observing import observe, plan
 from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
-from functions.verify_execution.sensors.bounded import Endpoint
 from functions.verify_execution.sensors.docker import DockerSensor
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
 from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
-from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.sensors.prometheus import PrometheusSensor
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.adapters.prometheus import PrometheusApi
+from shared.domain.calls import FailureKind
 from shared.domain.executions import Target
 from shared.local.simulators.alertmanager import AlertmanagerSimulator
 from shared.local.simulators.docker import DockerSimulator

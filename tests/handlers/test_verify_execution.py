@@ -16,10 +16,11 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from functions.verify_execution.core.readings import AlertState, FailureKind, Neighbours, SensorKind
+from functions.verify_execution.core.readings import AlertState, Neighbours, SensorKind
 from functions.verify_execution.core.timetable import Check
 from functions.verify_execution.handler import Ports, create_handler
 from functions.verify_execution.model import ACCEPTS, REQUEST_TYPE
+from shared.domain.calls import FailureKind
 from shared.domain.errors import DatabaseRejected, DatabaseUnavailable
 from shared.domain.executions import (
     EXECUTION_BASELINE_CAPTURED,

@@ -6,12 +6,11 @@ import ssl
 
 import pytest
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor, is_ours
-from functions.verify_execution.sensors.bounded import Endpoint
-from functions.verify_execution.sensors.prometheus import PrometheusApi
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.adapters.prometheus import PrometheusApi
+from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.alertmanager import AlertmanagerSimulator
 from shared.local.simulators.prometheus import PrometheusSimulator
 from tests.contracts.rigs import ALERT, CLOCK, LABELS, question
@@ -101,7 +100,7 @@ async def test_a_silence_does_not_end_it(both):
 
 async def test_a_prometheus_that_does_not_know_it_knows_nothing(both):
     sensor = both.sensors[1]
-    with pytest.raises(SensorError) as raised:
+    with pytest.raises(CallFailed) as raised:
         await sensor.read(question(alertname="OfAnotherPrometheus", labels={}))
     assert raised.value.kind is FailureKind.EMPTY
 

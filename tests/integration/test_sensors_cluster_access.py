@@ -13,13 +13,12 @@ import subprocess
 import pytest
 import yaml
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint
-from functions.verify_execution.sensors.kubernetes import ClusterApi, in_cluster
-from functions.verify_execution.sensors.kubernetes.api import PODS
-from functions.verify_execution.sensors.kubernetes.kubeconfig import kubeconfig
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.adapters.kubernetes.access import in_cluster
+from shared.adapters.kubernetes.api import PODS, ClusterApi
+from shared.adapters.kubernetes.kubeconfig import kubeconfig
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import ConfigurationError
 from shared.local.simulators.kubernetes import KubernetesSimulator
 from shared.local.simulators.kubernetes import kubeconfig as simulated
@@ -119,7 +118,7 @@ class TestInCluster:
             environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
             access = in_cluster(environ, account)
             (account / "token").unlink()
-            with pytest.raises(SensorError) as raised:
+            with pytest.raises(CallFailed) as raised:
                 await read_with(access)
         assert raised.value.kind is FailureKind.DENIED
         assert seen == []
@@ -128,7 +127,7 @@ class TestInCluster:
         account = service_account(tmp_path / "account", authority, ca="other.crt")
         async with api_server(authority) as (port, seen):
             environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
-            with pytest.raises(SensorError) as raised:
+            with pytest.raises(CallFailed) as raised:
                 await read_with(in_cluster(environ, account))
         assert raised.value.kind is FailureKind.UNREACHABLE
         assert seen == []
@@ -188,7 +187,7 @@ class TestKubeconfig:
             access = kubeconfig(written(tmp_path, config(cluster=cluster, user=own)))
             assert (await read_with(access)).metadata.name == "p"
             stranger = kubeconfig(written(tmp_path, config(cluster=cluster)))
-            with pytest.raises(SensorError):
+            with pytest.raises(CallFailed):
                 await read_with(stranger)
 
     @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from functions.verify_execution.core.conditions import Condition, examine
-from functions.verify_execution.core.readings import ContainerHealth, FailureKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint
+from functions.verify_execution.core.readings import ContainerHealth
 from functions.verify_execution.sensors.docker import DockerSensor
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.docker import Container, DockerSimulator, container_id
 from tests.contracts.rigs import CLOCK, question
 
@@ -38,7 +38,7 @@ def asked(name="api", **labels):
 
 
 async def failure(reading):
-    with pytest.raises(SensorError) as raised:
+    with pytest.raises(CallFailed) as raised:
         await reading
     return raised.value.kind
 

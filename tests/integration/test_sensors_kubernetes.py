@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.verify_execution.core.conditions import Condition, examine
-from functions.verify_execution.core.readings import FailureKind, Waiting
-from functions.verify_execution.observing import SensorError
+from functions.verify_execution.core.readings import Waiting
 from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.pod_names import stem
 from shared.adapters.http import http_client
+from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.faults import Fault
 from shared.local.simulators.kubernetes import KubernetesSimulator
 from shared.local.simulators.workloads import Workload, pod_name, replica_set_name
@@ -55,7 +55,7 @@ def condition(reading):
 
 
 async def failure(reading):
-    with pytest.raises(SensorError) as raised:
+    with pytest.raises(CallFailed) as raised:
         await reading
     return raised.value.kind
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.verify_execution.core.readings import Direction, FailureKind
-from functions.verify_execution.observing import SensorError
+from functions.verify_execution.core.readings import Direction
 from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.exposition import NotMetrics, samples
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
 from shared.adapters.http import http_client
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import ConfigurationError
 from shared.domain.executions import Target
 from shared.local.simulators.service_process import ServiceProcess
@@ -260,7 +260,7 @@ class TestScrape:
     async def test_what_cannot_be_read_is_no_reading(self, http, body, kind):
         async with Misbehaving(answering(200, body)).serving() as url:
             sensor = ScrapeSensor(http, addresses_of(url), ERROR_RATIO, CLOCK)
-            with pytest.raises(SensorError) as raised:
+            with pytest.raises(CallFailed) as raised:
                 await sensor.read(question("Service"))
         assert raised.value.kind is kind
 

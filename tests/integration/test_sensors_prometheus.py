@@ -11,11 +11,12 @@ from datetime import timedelta
 import pytest
 
 from functions.verify_execution.core.conditions import Condition, examine
-from functions.verify_execution.core.readings import Direction, FailureKind, is_fresh
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint
-from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.core.readings import Direction, is_fresh
+from functions.verify_execution.sensors.prometheus import PrometheusSensor
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.adapters.prometheus import PrometheusApi
+from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.faults import Fault
 from shared.local.simulators.prometheus import PrometheusSimulator
 from tests.contracts.misbehaving import Misbehaving, answering
@@ -47,7 +48,7 @@ def sensor(api):
 
 
 async def failure(reading):
-    with pytest.raises(SensorError) as raised:
+    with pytest.raises(CallFailed) as raised:
         await reading
     return raised.value.kind
 

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from functions.verify_execution.core.probes import probe
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
 from functions.verify_execution.sensors.alerts import PrometheusAlertSensor
-from functions.verify_execution.sensors.bounded import Endpoint
-from functions.verify_execution.sensors.prometheus import PrometheusApi, PrometheusSensor
+from functions.verify_execution.sensors.prometheus import PrometheusSensor
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import http_client
+from shared.adapters.prometheus import PrometheusApi
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.executions import Target
 from shared.local.simulators.promql import parse
 from shared.local.simulators.promql_tokens import BadQuery
@@ -106,7 +106,7 @@ async def api(url, http):
 async def count(api, query):
     try:
         return len(await api.instant(query))
-    except SensorError:  # it is not up yet
+    except CallFailed:  # it is not up yet
         return 0
 
 
@@ -139,7 +139,7 @@ async def test_the_alert_that_fires_is_known_and_no_other(api):
     labels = {"alertname": "AlwaysOn", "job": "often", "cluster": "west"}
     assert (await sensor.read(question("Host", alertname="AlwaysOn", labels=labels))).firing
     for wrong in ({"alertname": "AlwaysOn", "job": "rarely"}, {"alertname": "Unknown"}):
-        with pytest.raises(SensorError) as raised:
+        with pytest.raises(CallFailed) as raised:
             await sensor.read(question("Host", alertname=wrong["alertname"], labels=wrong))
         assert raised.value.kind is FailureKind.EMPTY
 

@@ -18,7 +18,6 @@ from functions.verify_execution.core.questions import Question
 from functions.verify_execution.core.readings import (
     Attempt,
     Direction,
-    FailureKind,
     Metric,
     Neighbours,
     Sample,
@@ -32,6 +31,7 @@ from shared.adapters.dsn import Dsn
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
+from shared.domain.calls import FailureKind
 from shared.domain.errors import DatabaseRejected, DatabaseUnavailable
 from shared.domain.events import from_structured
 from shared.domain.executions import EXECUTION_VERIFIED, Target, Verdict

@@ -15,7 +15,6 @@ from functions.verify_execution.core.readings import (
     Attempt,
     ContainerHealth,
     Direction,
-    FailureKind,
     Metric,
     Neighbours,
     Sample,
@@ -25,6 +24,7 @@ from functions.verify_execution.core.readings import (
     Termination,
     Waiting,
 )
+from shared.domain.calls import FailureKind
 from tests.verdicts import AFTER, BEFORE, alert, attempt, case, container, http, metric, oom, snapshot, workload
 
 TOKEN = "ghp_" + "a1" * 18

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from functions.verify_execution.core.judging import RULES, Case, judge
-from functions.verify_execution.core.readings import ContainerHealth, Direction, FailureKind, SensorKind, Waiting
+from functions.verify_execution.core.readings import ContainerHealth, Direction, SensorKind, Waiting
+from shared.domain.calls import FailureKind
 from shared.domain.executions import ActionKind, Reason, Verdict
 from tests.verdicts import (
     ACTED,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidEvent, Malformed, Unprocessable
-from shared.runtime.strict_json import DEFAULT, JsonLimits, count_nodes, loads
+from shared.domain.strict_json import DEFAULT, JsonLimits, count_nodes, loads
 
 CANARY = "CANARY-6f1d"
 

@@ -7,11 +7,12 @@ from functools import reduce
 import pytest
 
 from functions.verify_execution.core.judging import is_conclusive
-from functions.verify_execution.core.readings import FailureKind, SensorKind
+from functions.verify_execution.core.readings import SensorKind
 from functions.verify_execution.core.soaking import Soak
 from functions.verify_execution.core.tickets import captured, settle
 from functions.verify_execution.core.timetable import Check
 from functions.verify_execution.model import EMITS
+from shared.domain.calls import FailureKind
 from shared.domain.executions import (
     EXECUTION_BASELINE_CAPTURED,
     EXECUTION_VERIFIED,

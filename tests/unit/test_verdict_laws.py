@@ -27,7 +27,6 @@ from functions.verify_execution.core.readings import (
     Attempt,
     ContainerHealth,
     Direction,
-    FailureKind,
     HttpProbe,
     Metric,
     Neighbours,
@@ -39,6 +38,7 @@ from functions.verify_execution.core.readings import (
     Workload,
 )
 from functions.verify_execution.core.scoring import score
+from shared.domain.calls import FailureKind
 from shared.domain.executions import ActionKind, Reason, Verdict
 from tests.verdicts import ACTED, AFTER, BEFORE, action, attempt, container, http, oom, silent, workload
 

@@ -20,7 +20,6 @@ from functions.verify_execution.core.readings import (
     AlertState,
     Attempt,
     Container,
-    FailureKind,
     HttpProbe,
     Metric,
     Neighbours,
@@ -32,6 +31,7 @@ from functions.verify_execution.core.readings import (
     Termination,
     Workload,
 )
+from shared.domain.calls import FailureKind
 from shared.domain.redaction import redact_text
 
 _READINGS: Final = (Workload, Container, HttpProbe, Metric, AlertState, Neighbours)

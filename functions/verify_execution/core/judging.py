@@ -14,9 +14,10 @@ from typing import Final
 from functions.verify_execution.core.cases import Case
 from functions.verify_execution.core.conditions import Condition, Finding
 from functions.verify_execution.core.observing import is_observe_only
-from functions.verify_execution.core.readings import AlertState, FailureKind, Metric, Snapshot, is_fresh
+from functions.verify_execution.core.readings import AlertState, Metric, Snapshot, is_fresh
 from functions.verify_execution.core.soaking import Soak
 from functions.verify_execution.core.trends import Trend, is_within_limit
+from shared.domain.calls import FailureKind
 from shared.domain.executions import ActionKind, Reason, Verdict
 
 # After these, a target that was healthy before has been acted on for another reason than its health.

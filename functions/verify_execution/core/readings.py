@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from shared.domain.calls import FailureKind
+
 R = TypeVar("R")
 
 
@@ -159,21 +161,6 @@ class Neighbours:
 
     at: datetime
     ready: Mapping[str, bool]
-
-
-class FailureKind(StrEnum):
-    """Why a sensor has no reading."""
-
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    DENIED = "denied"
-    NOT_FOUND = "not_found"
-    THROTTLED = "throttled"
-    REFUSED = "refused"  # the service answered that the question is wrong
-    EMPTY = "empty"  # it answered, and there was nothing
-    TOO_LARGE = "too_large"
-    UNREADABLE = "unreadable"
-    ABSENT = "absent"  # it was planned, and this process has no such instrument any more
 
 
 @dataclass(frozen=True, slots=True)

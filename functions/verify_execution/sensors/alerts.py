@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from functions.verify_execution.core.probes import equals
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import AlertState, FailureKind, SensorKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint, both
+from functions.verify_execution.core.readings import AlertState, SensorKind
 from functions.verify_execution.sensors.pod_names import stem
-from functions.verify_execution.sensors.prometheus import PrometheusApi
+from shared.adapters.endpoints import Endpoint, both
+from shared.adapters.prometheus import PrometheusApi
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
 # What is another one when the pod is another one.
@@ -95,7 +95,7 @@ class PrometheusAlertSensor:
             self._api.instant(f"last_over_time(ALERTS{{{alert}}}[{_REMEMBERED}])"),
         )
         if not any(is_ours(question, each.labels) for each in known):
-            raise SensorError(FailureKind.EMPTY)
+            raise CallFailed(FailureKind.EMPTY)
         return AlertState(at=at, firing=any(is_ours(question, each.labels) for each in firing))
 
 

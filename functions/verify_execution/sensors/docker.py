@@ -9,9 +9,9 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import Container, ContainerHealth, FailureKind, SensorKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint
+from functions.verify_execution.core.readings import Container, ContainerHealth, SensorKind
+from shared.adapters.endpoints import Endpoint
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
@@ -75,11 +75,11 @@ class DockerSensor:
         at = self._clock.now()
         name = question.target.name
         if not _NAME.fullmatch(name):
-            raise SensorError(FailureKind.NOT_FOUND)
+            raise CallFailed(FailureKind.NOT_FOUND)
         seen = await self._endpoint.ask(_Inspected, f"/containers/{name}/json")
         # The Engine also takes the beginning of an id for a name, and would answer with somebody else's container.
         if name not in (seen.name.removeprefix("/"), seen.id):
-            raise SensorError(FailureKind.NOT_FOUND)
+            raise CallFailed(FailureKind.NOT_FOUND)
         state = seen.state
         return Container(
             at=at,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import FailureKind, HttpProbe, SensorKind
-from functions.verify_execution.observing import SensorError
+from functions.verify_execution.core.readings import HttpProbe, SensorKind
 from functions.verify_execution.sensors.addresses import Addresses
-from functions.verify_execution.sensors.bounded import Endpoint
+from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import HttpClient
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
 # A connection from before the restart says nothing about who listens now.
@@ -45,10 +45,10 @@ class HttpProbeSensor:
         at = self._clock.now()
         url = self._addresses.of(question.target)
         if url is None:
-            raise SensorError(FailureKind.NOT_FOUND)
+            raise CallFailed(FailureKind.NOT_FOUND)
         try:
             answer = await Endpoint(http=self._http, url=url, timeout_s=self._timeout_s).get(headers=_ANEW)
-        except SensorError as error:
+        except CallFailed as error:
             if error.kind is not FailureKind.UNREACHABLE:
                 raise
             return HttpProbe(at=at, status=None)

@@ -8,13 +8,13 @@ from http import HTTPStatus
 from typing import Final
 
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import Direction, FailureKind, Metric, Sample, SensorKind
-from functions.verify_execution.observing import SensorError
+from functions.verify_execution.core.readings import Direction, Metric, Sample, SensorKind
 from functions.verify_execution.sensors.addresses import Addresses
-from functions.verify_execution.sensors.bounded import Endpoint, meaning
 from functions.verify_execution.sensors.exposition import Exposed, NotMetrics, samples
-from functions.verify_execution.sensors.prometheus import SERIES_LIMIT
+from shared.adapters.endpoints import Endpoint, meaning
 from shared.adapters.http import HttpClient
+from shared.adapters.prometheus import SERIES_LIMIT
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
 _HEADERS: Final = {"accept": "text/plain;version=0.0.4", "connection": "close"}
@@ -68,10 +68,10 @@ class ScrapeSensor:
         at = self._clock.now()
         url = self._addresses.of(question.target)
         if url is None:
-            raise SensorError(FailureKind.NOT_FOUND)
+            raise CallFailed(FailureKind.NOT_FOUND)
         answer = await Endpoint(http=self._http, url=url, timeout_s=self._timeout_s).get(headers=_HEADERS)
         if answer.status != HTTPStatus.OK:
-            raise SensorError(meaning(answer.status))
+            raise CallFailed(meaning(answer.status))
         gauge = self._gauge
         found = tuple(_sample(each, at) for each in _exposed(answer.body, gauge.metric))
         return Metric(at=at, name=gauge.metric, samples=found, direction=gauge.direction, limit=gauge.limit)
@@ -81,11 +81,11 @@ def _exposed(body: bytes, metric: str) -> list[Exposed]:
     try:
         found = list(samples(body.decode(), metric))
     except (UnicodeDecodeError, NotMetrics) as error:
-        raise SensorError(FailureKind.UNREADABLE) from error
+        raise CallFailed(FailureKind.UNREADABLE) from error
     if not found:
-        raise SensorError(FailureKind.EMPTY)
+        raise CallFailed(FailureKind.EMPTY)
     if len(found) > SERIES_LIMIT:
-        raise SensorError(FailureKind.TOO_LARGE)
+        raise CallFailed(FailureKind.TOO_LARGE)
     return found
 
 
@@ -96,4 +96,4 @@ def _sample(exposed: Exposed, at: datetime) -> Sample:
     try:
         return Sample(exposed.series, exposed.value, min(at, datetime.fromtimestamp(exposed.time_ms / 1000, UTC)))
     except (ValueError, OverflowError, OSError) as error:
-        raise SensorError(FailureKind.UNREADABLE) from error
+        raise CallFailed(FailureKind.UNREADABLE) from error

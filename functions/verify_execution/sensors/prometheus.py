@@ -9,105 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any, Final, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Final
 
 from functions.verify_execution.core.probes import probe
 from functions.verify_execution.core.questions import Question
-from functions.verify_execution.core.readings import FailureKind, Metric, Sample, SensorKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint, both, meaning, parsed
-from shared.adapters.http import Answer
+from functions.verify_execution.core.readings import Metric, Sample, SensorKind
+from shared.adapters.endpoints import both
+from shared.adapters.prometheus import PrometheusApi, Series
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.ports import Clock
 
-SERIES_LIMIT: Final = 10_000
-"""More series than this are no measurement of one target."""
-
-_ERRORS: Final = {
-    "bad_data": FailureKind.REFUSED,
-    "timeout": FailureKind.TIMEOUT,
-    "canceled": FailureKind.TIMEOUT,
-    "execution": FailureKind.UNREACHABLE,
-    "internal": FailureKind.UNREACHABLE,
-    "unavailable": FailureKind.UNREACHABLE,
-    "not_found": FailureKind.NOT_FOUND,
-}
 # Comparing ages is cheap for series of one shape, which is what a query returns.
 _COMPARISONS: Final = 1_000_000
 # Strings are skipped whole: a value may hold any character, a brace as well.
 _SELECTOR: Final = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*+\{(?:[^"}]|"(?:[^"\\]|\\.)*+")*+\}')
-
-
-class _Envelope(BaseModel):
-    """What every answer is in. Warnings are left aside: the values beside them are what they are."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    status: Literal["success", "error"]
-    errorType: str = ""  # noqa: N815 - their name
-    data: Any = None
-
-
-class _Vector(BaseModel):
-    """The only result that measures anything here: a value for each series."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    resultType: Literal["vector"]  # noqa: N815 - their name
-    result: list[Any]
-
-
-class _Element(BaseModel):
-    """One series. A native histogram has no single value, and is refused."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    metric: dict[str, str]
-    value: tuple[float, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series of a vector; ``labels`` are those beside its name."""
-
-    name: str
-    labels: Mapping[str, str]
-    value: float
-
-    def __str__(self) -> str:
-        labels = ",".join(f'{label}="{value}"' for label, value in sorted(self.labels.items()))
-        return f"{self.name}{{{labels}}}"
-
-
-class PrometheusApi:
-    """One Prometheus, or whatever answers as it does.
-
-    Args:
-        endpoint: its address, up to ``/api/v1``.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    async def instant(self, query: str) -> list[Series]:
-        """Evaluate a query now; nothing found is an empty list.
-
-        Raises:
-            SensorError: REFUSED for a query that is none, TOO_LARGE, or another failure.
-        """
-        asked = {"query": query, "timeout": f"{math.ceil(self._endpoint.timeout_s)}s"}
-        answer = await self._endpoint.get("/api/v1/query", asked, {"accept": "application/json"})
-        if answer.status != HTTPStatus.OK:
-            raise SensorError(_failure(answer))
-        envelope = parsed(_Envelope, answer.body)
-        if envelope.status == "error":
-            raise SensorError(_ERRORS.get(envelope.errorType, FailureKind.UNREADABLE))
-        return _series(envelope.data)
 
 
 class PrometheusSensor:
@@ -134,13 +51,13 @@ class PrometheusSensor:
     async def read(self, question: Question) -> Metric:
         """Every series of the probe, each as old as it is."""
         if not question.target.namespace or not question.target.name:
-            raise SensorError(FailureKind.NOT_FOUND)  # a matcher without a value matches whatever lacks the label
+            raise CallFailed(FailureKind.NOT_FOUND)  # a matcher without a value matches whatever lacks the label
         at = self._clock.now()
         since = 0.0 if question.acted_at is None else (at - question.acted_at).total_seconds()
         asked = probe(question.alertname, question.labels, question.target, window_s=max(1, math.ceil(since)))
         series, dated = await both(self._api.instant(asked.query), self._dates(asked.query))
         if not series:
-            raise SensorError(FailureKind.EMPTY)
+            raise CallFailed(FailureKind.EMPTY)
         return Metric(
             at=at,
             name=asked.name,
@@ -158,49 +75,25 @@ class PrometheusSensor:
         return found
 
 
-def _failure(answer: Answer) -> FailureKind:
-    """By Prometheus' own word for it; a proxy in front of it has only its status."""
-    try:
-        kind = _ERRORS.get(parsed(_Envelope, answer.body).errorType)
-    except SensorError:
-        kind = None
-    return kind or meaning(answer.status)
-
-
-def _series(data: Any) -> list[Series]:
-    try:
-        found = _Vector.model_validate(data).result
-        if len(found) > SERIES_LIMIT:
-            raise SensorError(FailureKind.TOO_LARGE)
-        return [_one(_Element.model_validate(each)) for each in found]
-    except ValueError as error:  # pydantic's is one, and so is that of a value that is no number
-        raise SensorError(FailureKind.UNREADABLE) from error
-
-
-def _one(element: _Element) -> Series:
-    labels = dict(element.metric)
-    return Series(labels.pop("__name__", ""), labels, float(element.value[1]))
-
-
 def _samples(series: Iterable[Series], dated: Iterable[Series]) -> tuple[Sample, ...]:
     """Each value with the time of the oldest sample of the series behind it: those that have all its labels.
 
     Raises:
-        SensorError: a value cannot be dated, as when its series has just ended.
+        CallFailed: a value cannot be dated, as when its series has just ended.
     """
     by_shape: dict[tuple[str, ...], list[Series]] = {}
     for each in series:
         by_shape.setdefault(tuple(sorted(each.labels)), []).append(each)
     dates = list(dated)
     if len(by_shape) * len(dates) > _COMPARISONS:
-        raise SensorError(FailureKind.TOO_LARGE)
+        raise CallFailed(FailureKind.TOO_LARGE)
     found = []
     for shape, members in by_shape.items():
         oldest = _oldest(shape, dates)
         for each in members:
             time = oldest.get(tuple(each.labels[label] for label in shape))
             if time is None:
-                raise SensorError(FailureKind.EMPTY)
+                raise CallFailed(FailureKind.EMPTY)
             found.append(Sample(str(each), each.value, _time(time)))
     return tuple(found)
 
@@ -219,4 +112,4 @@ def _time(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise SensorError(FailureKind.UNREADABLE) from error
+        raise CallFailed(FailureKind.UNREADABLE) from error

@@ -1,15 +1,5 @@
-"""The Kubernetes API, read by a small reader of our own.
+"""What Kubernetes says of a target and of its neighbours."""
 
-Not a client library, and it was tried: lightkube 1.0 brings ten packages, among them a second HTTP stack, whose answers
-come into memory whole unless a transport is written against it, so that two modules would know an HTTP client. It adds
-a fifth to the function's start-up, and its client can delete. What is needed here is five GETs. This reader shares its
-bounds, its strict parser and the meanings of its failures with every other sensor, and it cannot change anything.
-
-What is given up are the login programs (``exec``) of a laptop's kubeconfig; tokens and client certificates work.
-"""
-
-from functions.verify_execution.sensors.kubernetes.access import Access, in_cluster
-from functions.verify_execution.sensors.kubernetes.api import ClusterApi
 from functions.verify_execution.sensors.kubernetes.sensors import KubernetesSensor, NeighboursSensor
 
-__all__ = ["Access", "ClusterApi", "KubernetesSensor", "NeighboursSensor", "in_cluster"]
+__all__ = ["KubernetesSensor", "NeighboursSensor"]

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.kubernetes.api import (
+from functions.verify_execution.sensors.pod_names import without_ending, without_hash, without_number
+from shared.adapters.kubernetes.api import (
     DAEMON_SETS,
     DEPLOYMENTS,
     JOBS,
@@ -23,8 +22,8 @@ from functions.verify_execution.sensors.kubernetes.api import (
     ClusterApi,
     Resource,
 )
-from functions.verify_execution.sensors.kubernetes.objects import Object, Pod, WorkloadObject
-from functions.verify_execution.sensors.pod_names import without_ending, without_hash, without_number
+from shared.adapters.kubernetes.objects import Object, Pod, WorkloadObject
+from shared.domain.calls import CallFailed, FailureKind
 
 K = TypeVar("K", bound=Object)
 
@@ -41,7 +40,7 @@ async def owner(api: ClusterApi, namespace: str, name: str) -> Owned | Pod:
     """The workload a pod belongs to, or belonged to; the pod itself when it belongs to none.
 
     Raises:
-        SensorError: NOT_FOUND when neither the pod nor anyone it could have belonged to exists, or another failure.
+        CallFailed: NOT_FOUND when neither the pod nor anyone it could have belonged to exists, or another failure.
     """
     pod = await _if_there(api, PODS, namespace, name)
     if pod is not None:
@@ -50,7 +49,7 @@ async def owner(api: ClusterApi, namespace: str, name: str) -> Owned | Pod:
         found = await _if_there(api, resource, namespace, candidate)
         if found is not None:
             return await _referred(api, namespace, found) or Owned(resource.kind, found)
-    raise SensorError(FailureKind.NOT_FOUND)
+    raise CallFailed(FailureKind.NOT_FOUND)
 
 
 async def _referred(api: ClusterApi, namespace: str, owned: Object) -> Owned | None:
@@ -85,7 +84,7 @@ def _candidates(pod: str) -> Iterator[tuple[Resource[WorkloadObject], str]]:
 async def _if_there(api: ClusterApi, resource: Resource[K], namespace: str, name: str) -> K | None:
     try:
         return await api.get(resource, namespace, name)
-    except SensorError as error:
+    except CallFailed as error:
         if error.kind is not FailureKind.NOT_FOUND:
             raise
         return None

@@ -6,8 +6,10 @@ from typing import Final
 
 from functions.verify_execution.core.questions import Question
 from functions.verify_execution.core.readings import Neighbours, SensorKind, Workload
-from functions.verify_execution.sensors.bounded import both
-from functions.verify_execution.sensors.kubernetes.api import (
+from functions.verify_execution.sensors.kubernetes.owners import Owned, owner
+from functions.verify_execution.sensors.kubernetes.workloads import Counts, counts, owned, single_pod, workload
+from shared.adapters.endpoints import both
+from shared.adapters.kubernetes.api import (
     CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -17,9 +19,7 @@ from functions.verify_execution.sensors.kubernetes.api import (
     WORKLOADS,
     ClusterApi,
 )
-from functions.verify_execution.sensors.kubernetes.objects import Pod
-from functions.verify_execution.sensors.kubernetes.owners import Owned, owner
-from functions.verify_execution.sensors.kubernetes.workloads import Counts, counts, owned, single_pod, workload
+from shared.adapters.kubernetes.objects import Pod
 from shared.domain.executions import Target
 from shared.domain.ports import Clock
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from functions.verify_execution.core.readings import Termination, Waiting, Workload
-from functions.verify_execution.sensors.kubernetes.objects import ContainerStatus, Ended, Object, Pod, WorkloadObject
+from shared.adapters.kubernetes.objects import ContainerStatus, Ended, Object, Pod, WorkloadObject
 
 K = TypeVar("K", bound=Object)
 

@@ -9,10 +9,9 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
-from functions.verify_execution.sensors.bounded import Endpoint
-from functions.verify_execution.sensors.kubernetes.objects import Object, Page, Pod, WorkloadObject
+from shared.adapters.endpoints import Endpoint
+from shared.adapters.kubernetes.objects import Object, Page, Pod, WorkloadObject
+from shared.domain.calls import CallFailed, FailureKind
 
 K = TypeVar("K", bound=Object)
 
@@ -59,17 +58,17 @@ class ClusterApi:
         """One object, as the cluster has it now.
 
         Raises:
-            SensorError: NOT_FOUND, also for a name that no object can have, or another failure.
+            CallFailed: NOT_FOUND, also for a name that no object can have, or another failure.
         """
         if not _NAME.fullmatch(name):
-            raise SensorError(FailureKind.NOT_FOUND)
+            raise CallFailed(FailureKind.NOT_FOUND)
         return await self._endpoint.ask(resource.model, f"{_folder(resource, namespace)}/{name}")
 
     async def find(self, resource: Resource[K], namespace: str, selector: str = "") -> list[K]:
         """All objects of a namespace that the label selector finds.
 
         Raises:
-            SensorError: TOO_LARGE for thousands of them, or another failure.
+            CallFailed: TOO_LARGE for thousands of them, or another failure.
         """
         return [each async for each in self._each(resource, namespace, selector)]
 
@@ -83,12 +82,12 @@ class ClusterApi:
             if not page.metadata.continue_:
                 return
             asked["continue"] = page.metadata.continue_
-        raise SensorError(FailureKind.TOO_LARGE)
+        raise CallFailed(FailureKind.TOO_LARGE)
 
 
 def _folder(resource: Resource[K], namespace: str) -> str:
     if not _NAME.fullmatch(namespace):  # nor is there a default for it: another namespace is another workload
-        raise SensorError(FailureKind.NOT_FOUND)
+        raise CallFailed(FailureKind.NOT_FOUND)
     return f"{resource.group}/namespaces/{namespace}/{resource.plural}"
 
 
@@ -96,4 +95,4 @@ def _typed(resource: Resource[K], item: object) -> K:
     try:
         return resource.model.model_validate(item)
     except ValidationError as error:
-        raise SensorError(FailureKind.UNREADABLE) from error
+        raise CallFailed(FailureKind.UNREADABLE) from error

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import ConfigurationError
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -57,7 +56,7 @@ def token_file(path: Path) -> Callable[[], Mapping[str, str]]:
         try:
             return bearer(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SensorError(FailureKind.DENIED) from error
+            raise CallFailed(FailureKind.DENIED) from error
 
     return authorize
 

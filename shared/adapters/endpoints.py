@@ -1,23 +1,22 @@
 """Asking a service over HTTP: bounded in time and size, strict about JSON, and with one meaning for each failure.
 
-A sensor has no opinion on what a failure means for the verdict; it names the failure, and the core decides.
+It has no opinion on what a failure means: it names the failure, and whoever asked decides.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from functions.verify_execution.core.readings import FailureKind
-from functions.verify_execution.observing import SensorError
-from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, HttpClient, fetch
+from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, HttpClient, fetch
+from shared.domain import strict_json
+from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import InvalidEvent, UpstreamUnavailable
-from shared.runtime import strict_json
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,13 +41,13 @@ _MEANINGS: Final[Mapping[int, FailureKind]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A service that sensors ask.
+    """A service that we ask.
 
     Attributes:
         http: the process's client.
         url: where it is; from settings.
         authorize: the headers that say who asks; called each time, since tokens are rotated.
-        timeout_s: the longest a single request may take (``SENSOR_TIMEOUT_SECONDS``).
+        timeout_s: the longest a single request may take.
     """
 
     http: HttpClient
@@ -62,33 +61,41 @@ class Endpoint:
         """What it answers, whatever the status.
 
         Raises:
-            SensorError: TIMEOUT, TOO_LARGE or UNREACHABLE.
+            CallFailed: TIMEOUT, TOO_LARGE or UNREACHABLE.
         """
+        return await self._call(path, Call(params=params, headers=headers))
+
+    async def send(self, method: str, path: str, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        """What it answers to a JSON document, whatever the status.
+
+        A failure says nothing of whether the document arrived: only what the service shows later does.
+
+        Raises:
+            CallFailed: TIMEOUT, TOO_LARGE or UNREACHABLE.
+        """
+        return await self._call(path, Call(method, document=document, headers=headers))
+
+    async def _call(self, path: str, call: Call) -> Answer:
+        url = self.url.rstrip("/") + path if path else self.url
+        call = replace(call, headers={**self.authorize(), **(call.headers or {})})
         try:
-            return await fetch(
-                self.http,
-                self.url.rstrip("/") + path if path else self.url,
-                params=params,
-                headers={**self.authorize(), **(headers or {})},
-                limit_bytes=LIMIT_BYTES,
-                timeout_s=self.timeout_s,
-            )
+            return await fetch(self.http, url, call, limit_bytes=LIMIT_BYTES, timeout_s=self.timeout_s)
         except AnswerTooSlow as error:
-            raise SensorError(FailureKind.TIMEOUT) from error
+            raise CallFailed(FailureKind.TIMEOUT) from error
         except AnswerTooLarge as error:
-            raise SensorError(FailureKind.TOO_LARGE) from error
+            raise CallFailed(FailureKind.TOO_LARGE) from error
         except UpstreamUnavailable as error:
-            raise SensorError(FailureKind.UNREACHABLE) from error
+            raise CallFailed(FailureKind.UNREACHABLE) from error
 
     async def ask(self, model: type[M], path: str, params: Mapping[str, str] | None = None) -> M:
         """Its answer as a model.
 
         Raises:
-            SensorError: it did not answer 200 with what the model describes.
+            CallFailed: it did not answer 200 with what the model describes.
         """
         answer = await self.get(path, params, {"accept": "application/json"})
         if answer.status != HTTPStatus.OK:
-            raise SensorError(meaning(answer.status))
+            raise CallFailed(meaning(answer.status))
         return parsed(model, answer.body)
 
 
@@ -109,19 +116,19 @@ def parsed(model: type[M], body: bytes) -> M:
     """A body as a model.
 
     Raises:
-        SensorError: it is not strict JSON, or not of that shape.
+        CallFailed: it is not strict JSON, or not of that shape.
     """
     try:
         return model.model_validate(strict_json.loads(body, _JSON))
     except (InvalidEvent, ValidationError) as error:
-        raise SensorError(FailureKind.UNREADABLE) from error
+        raise CallFailed(FailureKind.UNREADABLE) from error
 
 
 async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
     """Two requests at once; when one fails the other is given up.
 
     Raises:
-        SensorError: the first failure.
+        CallFailed: the first failure.
     """
     try:
         async with asyncio.TaskGroup() as group:

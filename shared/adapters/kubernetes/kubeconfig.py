@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from functions.verify_execution.sensors.kubernetes.access import Access, bearer, token_file
+from shared.adapters.kubernetes.access import Access, bearer, token_file
 from shared.domain.errors import ConfigurationError
 
 P = TypeVar("P", bound="_Part")
