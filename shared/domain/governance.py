@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final
 
-from shared.domain.contract import Contract, Id
+from shared.domain.contract import Contract, Id, Time
 
 ALERT_RAISED: Final = "dev.aftercare.governance.alert-raised.v1"
+ALERT_RESOLVED: Final = "dev.aftercare.governance.alert-resolved.v1"
+GOVERNANCE_COMPLETED: Final = "dev.aftercare.governance.completed.v1"
 
 
 class Severity(StrEnum):
@@ -28,3 +30,14 @@ class GovernanceAlert(Contract):
     remediation: dict[str, Any]
     actionable: dict[str, Any] = {"items": []}
     ownership: dict[str, Any] | None = None
+
+
+class GovernanceAlertResolved(Contract):
+    """Data of ``governance.alert-resolved``: the trouble is over, and by what that was seen."""
+
+    alert_id: Id
+    event_type: str
+    severity: Severity
+    opened_at: Time
+    resolved_at: Time
+    resolved_by: str
