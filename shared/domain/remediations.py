@@ -1,4 +1,4 @@
-"""A risky change: proposed by a planner, assessed here, reviewed and agreed to by people. Nobody here carries it out."""
+"""A risky change: proposed by a planner, assessed here, agreed to by people. Nobody here carries it out."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class ReviewIssue(Contract):
 class RemediationAssessed(Contract):
     """Data of ``remediation.assessed``.
 
-    ``score`` is 0 to 100; ``hard_rule`` names the rule that decided by itself, if one did; ``rollback_plan`` is text for
-    people, or None where the operation has no inverse.
+    ``score`` is 0 to 100; ``hard_rule`` names the rule that decided by itself, if one did; ``rollback_plan`` is text
+    for people, or None where the operation has no inverse.
     """
 
     proposal_id: Id
