@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs bench chaos lock clean environment
+.PHONY: help run demo test check docs routes bench chaos lock clean environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: environment ## style, types, direction of imports
 
 docs: environment ## remake the pages that are made from the code
 	@$(BIN)/python -m shared.local.reference
+
+routes: environment ## where there is no broker: print EVENT_ROUTES for GATEWAY=http://gateway.openfaas:8080
+	@$(BIN)/python -m shared.local.routes $(GATEWAY)
 
 bench: environment ## measured beside pgbench, as ratios
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -9,7 +9,7 @@ from functions.alert_bridge.handler import Ports, create_handler
 from functions.alert_bridge.model import WEBHOOK_TYPE
 from functions.alert_bridge.settings import Settings
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import http_sink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
@@ -22,7 +22,7 @@ database = Database(
     application="alert-bridge",
     limits=Limits(threads=settings.database_threads),
 )
-sink = None if settings.sink is None else HttpSink(http_client(), settings.sink)
+sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 
 ports = Ports(announcements=PostgresAnnouncements(database, Relay(database, sink)), clock=SystemClock())
 handle = serve(

@@ -13,7 +13,7 @@ from functions.backfill_reconcile.settings import Settings
 from functions.backfill_reconcile.upkeep import KnowledgeReplay, PostgresQuarantine, PostgresUpkeep, Redelivery
 from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import http_sink
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
@@ -37,7 +37,7 @@ caps = Caps(
 )
 redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
 letters = RedisDeadLetters(redis, caps, consumer=owner)
-sink = None if settings.sink is None else HttpSink(http_client(), settings.sink)
+sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 relay = Relay(database, sink)
 clock = SystemClock()
 quarantine = PostgresQuarantine(database)

@@ -11,7 +11,7 @@ from functions.km_write.model import ACCEPTS, REQUEST_TYPE
 from functions.km_write.settings import Settings
 from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import http_sink
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
@@ -32,7 +32,7 @@ caps = Caps(
     durability_asserted=settings.dlq_durability is Durability.ASSERTED,
 )
 redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
-sink = None if settings.sink is None else HttpSink(http_client(), settings.sink)
+sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 
 ports = Ports(
     knowledge=PostgresKnowledge(database, announce=sink is not None),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -129,27 +129,54 @@ async def _body(response: httpx.Response, limit_bytes: int) -> bytes:
 
 
 class HttpSink:
-    """Sends events to a broker or any CloudEvents receiver.
+    """Sends events to a broker, or to whoever asked for them; see :class:`shared.domain.ports.EventSink`.
 
     Args:
         http: the process's client.
-        url: where; from settings, never from an event.
+        url: the broker; from settings, never from an event.
+        routes: where there is no broker, the URLs that want each type of event.
+        token: shown to whoever is sent to, if there is one.
     """
 
-    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        url: str = "",
+        *,
+        routes: Mapping[str, Sequence[str]] | None = None,
+        token: str | None = None,
+    ) -> None:
+        self.routes = routes
         self._http = http
         self._url = url
+        self._headers = {"content-type": "application/cloudevents+json"}
+        if token is not None:
+            self._headers["authorization"] = f"Bearer {token}"
 
-    async def send(self, event: Event) -> None:
-        """Deliver in structured mode; see :class:`shared.domain.ports.EventSink`."""
+    async def send(self, event: Event, destination: str = "") -> None:
+        """Deliver in structured mode."""
         body = json.dumps(to_structured(event)).encode()
-        headers = {"content-type": "application/cloudevents+json"}
         try:
             async with asyncio.timeout(_WHOLE_CALL_S):
-                answer = await self._http.post(self._url, content=body, headers=headers)
+                answer = await self._http.post(destination or self._url, content=body, headers=self._headers)
         except (httpx.HTTPError, TimeoutError) as error:
             raise UpstreamUnavailable(f"the event sink did not answer ({type(error).__name__})") from error
         if answer.status_code >= _SERVER_ERROR or answer.status_code in _RETRYABLE:
             raise UpstreamUnavailable(f"the event sink answered {answer.status_code}")
         if answer.status_code >= _REDIRECT:
             raise UpstreamRejected(f"the event sink answered {answer.status_code}")
+
+
+def http_sink(
+    url: str | None, routes: Mapping[str, Sequence[str]] | None, *, token: str | None = None
+) -> HttpSink | None:
+    """The sink that the settings name, with a client of its own; None when they name none.
+
+    Args:
+        url: of a broker, which is trusted to know who wants what and is shown no token.
+        routes: where there is no broker.
+        token: shown to the functions that routes lead to.
+    """
+    if url is not None:
+        return HttpSink(http_client(), url)
+    return None if routes is None else HttpSink(http_client(), routes=routes, token=token)

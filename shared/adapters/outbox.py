@@ -7,7 +7,7 @@ repeated delivery harmless.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,11 +21,21 @@ SELECT o.event, o.event ->> 'source', o.event ->> 'id', o.event ->> 'type'
 FROM jsonb_to_recordset((:rows)::jsonb) AS o(event jsonb)
 ON CONFLICT (event_source, event_id, destination) DO NOTHING
 """
+# In one statement: a row is either undirected or has all its copies. What nobody asked for goes, as at a broker.
+_DIRECT: Final = """
+WITH undirected AS (
+    DELETE FROM outbox WHERE destination = '' RETURNING event, event_source, event_id, event_type, created_at
+)
+INSERT INTO outbox (event, event_source, event_id, event_type, destination, created_at)
+SELECT u.event, u.event_source, u.event_id, u.event_type, d.url, u.created_at
+FROM undirected AS u CROSS JOIN LATERAL jsonb_array_elements_text((:routes)::jsonb -> u.event_type) AS d(url)
+ON CONFLICT (event_source, event_id, destination) DO NOTHING
+"""
 _CLAIM: Final = """
 UPDATE outbox SET attempts = attempts + 1,
                   next_at = now() + least(30 * 2 ^ least(attempts, 5), 600) * interval '1 second'
 WHERE id IN (SELECT id FROM outbox WHERE next_at <= now() ORDER BY next_at LIMIT :most FOR UPDATE SKIP LOCKED)
-RETURNING id, event, attempts, created_at
+RETURNING id, event, destination, attempts, created_at
 """
 _DELETE: Final = "DELETE FROM outbox WHERE id IN (SELECT jsonb_array_elements_text((:ids)::jsonb)::bigint)"
 _FAILED: Final = """
@@ -41,6 +51,7 @@ class Outgoing:
 
     id: int
     document: dict[str, Any]
+    destination: str
     attempts: int
     created_at: datetime
 
@@ -49,6 +60,11 @@ def add(connection: Connection, events: Sequence[Event]) -> None:
     """Announce events in the running transaction; an event already announced stays one row."""
     if events:
         connection.send(_ADD, rows=json_rows([{"event": to_structured(event)} for event in events]))
+
+
+def direct(connection: Connection, routes: Mapping[str, Sequence[str]]) -> None:
+    """Make a row for each URL that wants an event, where the row names none yet."""
+    connection.send(_DIRECT, routes=json_rows(routes))
 
 
 def claim(connection: Connection, *, most: int) -> list[Outgoing]:

@@ -14,7 +14,7 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -249,8 +249,8 @@ def failure_of(error: DatabaseError) -> Failure:
     return of_sqlstate(sqlstate) if sqlstate else Failure(FailureClass.UNKNOWN)
 
 
-def json_rows(rows: Sequence[Any]) -> str:
-    """Rows for ``jsonb_to_recordset``."""
+def json_rows(rows: Sequence[Any] | Mapping[str, Any]) -> str:
+    """Rows for ``jsonb_to_recordset``, or an object."""
     return to_json(rows).decode()
 
 

@@ -35,7 +35,7 @@ class Relayed:
 
 
 class Relay:
-    """Relays the outbox to one sink.
+    """Relays the outbox.
 
     Args:
         database: where the outbox is.
@@ -82,7 +82,7 @@ class Relay:
 
     async def _pass(self, sink: EventSink) -> list[bool]:
         """One batch; for each row whether it was sent."""
-        rows = await self._database.run(lambda connection: outbox.claim(connection, most=_PASS))
+        rows = await self._database.run(lambda connection: _claim(connection, sink))
         gate = asyncio.Semaphore(_AT_ONCE)
         errors = await asyncio.gather(*(_send(sink, row, gate) for row in rows))
         outcome = list(zip(rows, errors, strict=True))
@@ -91,12 +91,18 @@ class Relay:
         return [error is None for error in errors]
 
 
+def _claim(connection: Connection, sink: EventSink) -> list[Outgoing]:
+    if sink.routes is not None:
+        outbox.direct(connection, sink.routes)
+    return outbox.claim(connection, most=_PASS)
+
+
 async def _send(
     sink: EventSink, row: Outgoing, gate: asyncio.Semaphore
 ) -> UpstreamRejected | UpstreamUnavailable | None:
     async with gate:
         try:
-            await sink.send(from_structured(row.document))
+            await sink.send(from_structured(row.document), row.destination)
         except (UpstreamRejected, UpstreamUnavailable) as error:
             return error
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -49,10 +49,20 @@ class DeadLetterQueue(Protocol):
 
 
 class EventSink(Protocol):
-    """Where events go."""
+    """Where events go: to one broker, or each to the functions that asked for its type.
 
-    async def send(self, event: Event) -> None:
+    Attributes:
+        routes: by event type, the URLs that want it; None when there is a broker that knows.
+    """
+
+    routes: Mapping[str, Sequence[str]] | None
+
+    async def send(self, event: Event, destination: str = "") -> None:
         """Deliver; at least once.
+
+        Args:
+            event: what to deliver.
+            destination: one of the routes' URLs; empty for the broker.
 
         Raises:
             UpstreamUnavailable: not now.

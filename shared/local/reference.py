@@ -45,10 +45,10 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     """Every generated page: path to text."""
     deployed = manifests.load(root / "functions")
     readmes = {path: _with_settings(path) for path in sorted((root / "functions").glob("*/README.md"))}
-    return {root / "docs" / "events.md": _events(_catalogue(root), deployed), **readmes}
+    return {root / "docs" / "events.md": _events(catalogue(root), deployed), **readmes}
 
 
-def _catalogue(root: Path) -> dict[str, EventPage]:
+def catalogue(root: Path) -> dict[str, EventPage]:
     """All event types, from the ``ACCEPTS`` and ``EMITS`` of each function."""
     found: dict[str, EventPage] = {}
     for folder in sorted(path.parent for path in (root / "functions").glob("*/model.py")):

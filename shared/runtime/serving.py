@@ -77,7 +77,7 @@ class _Pipeline:
     def __init__(self, settings: ServingSettings, routes: Mapping[str, Route], deadline_s: float) -> None:
         self._admit = gate(settings)
         self._busy = asyncio.Semaphore(settings.concurrency)
-        self._has_sink = settings.sink is not None
+        self._has_sink = settings.announces
         self._routes = routes
         self._deadline_s = deadline_s
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, SecretStr, ValidationError, model_validator
 
 from shared.domain.errors import ConfigurationError
 
@@ -36,6 +36,9 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 """A duration in seconds."""
+
+HttpAddress = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+"""An ``http://`` or ``https://`` URL."""
 
 
 class AuthMode(StrEnum):
@@ -85,6 +88,8 @@ class ServingSettings(Settings):
     """Where emitted events go; without it the single result event is the reply. `K_SINK` is used when this is unset."""
     k_sink: str | None = None
     """Set by Knative's SinkBinding; see `EVENT_SINK`."""
+    event_routes: Json[dict[str, list[HttpAddress]]] | None = None
+    """Where there is no broker: JSON of event type to the URLs that want it, as `make routes` prints it."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Requests handled at once; one more is answered 503."""
     log_level: str = "INFO"
@@ -94,6 +99,16 @@ class ServingSettings(Settings):
     def sink(self) -> str | None:
         """The URL events are sent to, if there is one."""
         return self.event_sink or self.k_sink
+
+    @property
+    def token(self) -> str | None:
+        """What we show to the functions that routes lead to."""
+        return next(iter(self.tokens), None)
+
+    @property
+    def announces(self) -> bool:
+        """Whether emitted events are sent somewhere; otherwise the single result event is the reply."""
+        return self.sink is not None or self.event_routes is not None
 
     @property
     def tokens(self) -> tuple[str, ...]:

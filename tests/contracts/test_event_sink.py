@@ -135,6 +135,15 @@ async def test_a_refusal_is_for_good(place):
 class TestOverHttp:
     """What only HTTP can do to us."""
 
+    async def test_a_destination_and_the_token_for_it(self, server):
+        async with http_client() as http:
+            sink = HttpSink(http, routes={EVENT.type: [f"{server.url}async-function/km-write"]}, token="t0ken")
+            await sink.send(EVENT, f"{server.url}async-function/km-write")
+        ((path, headers, _),) = server.requests
+
+        assert path == "/async-function/km-write"
+        assert headers["authorization"] == "Bearer t0ken"
+
     @pytest.fixture
     def server(self):
         with receiving() as made:

@@ -165,8 +165,8 @@ async def test_relays_that_meet_send_each_event_once(database, sink):
 
 async def test_a_relay_that_dies_before_it_forgets_sends_again(database, rows):
     class Dying(MemorySink):
-        async def send(self, event):
-            await super().send(event)
+        async def send(self, event, destination=""):
+            await super().send(event, destination)
             raise asyncio.CancelledError
 
     dying = Dying()
@@ -199,10 +199,10 @@ async def test_a_nudge_during_a_pass_is_not_forgotten(database, rows):
             super().__init__()
             self.sending, self.go = asyncio.Event(), asyncio.Event()
 
-        async def send(self, event):
+        async def send(self, event, destination=""):
             self.sending.set()
             await self.go.wait()
-            await super().send(event)
+            await super().send(event, destination)
 
     sink = Slow()
     relay = Relay(database, sink)
@@ -226,3 +226,41 @@ async def test_a_nudge_while_the_database_is_out_is_quiet_and_a_sweep_says_so(si
         await until(relay._running.done)
 
     assert relay._running.exception() is None
+
+
+class TestWithoutABroker:
+    """Each event to whoever asked for its type: one row for each of them."""
+
+    TYPE = EVENTS[0].type
+    BOTH = {TYPE: ["http://gateway/async-function/km-write", "http://gateway/async-function/notify"]}
+
+    async def test_each_gets_its_own_row_and_its_own_tries(self, database, rows):
+        sink = MemorySink(self.BOTH)
+        sink.failures.append(UpstreamUnavailable("out"))
+        await announce(database, EVENTS[0])
+
+        assert await Relay(database, sink).sweep() == Relayed(sent=1, remaining=1)
+        (left,), *_ = rows("SELECT destination FROM outbox")
+        assert {left, *sink.destinations} == set(self.BOTH[self.TYPE])
+
+        due(rows)
+        assert await Relay(database, sink).sweep() == Relayed(sent=1, remaining=0)
+        assert sorted(sink.destinations) == sorted(self.BOTH[self.TYPE])
+        assert sink.sent == [EVENTS[0], EVENTS[0]]
+
+    async def test_what_nobody_asked_for_goes(self, database):
+        sink = MemorySink({"dev.aftercare.alert.firing.v1": ["http://gateway/async-function/verify-execution"]})
+        await announce(database, *EVENTS)
+
+        assert await Relay(database, sink).sweep() == Relayed(sent=0, remaining=0)
+        assert sink.sent == []
+
+    async def test_an_event_announced_again_gets_no_second_row_while_the_first_waits(self, database, rows):
+        sink = MemorySink(self.BOTH)
+        sink.failures.extend([UpstreamUnavailable("out")] * 2)
+        await announce(database, EVENTS[0])
+        await Relay(database, sink).sweep()
+        await announce(database, EVENTS[0])
+        await Relay(database, sink).sweep()
+
+        assert rows("SELECT count(*) FROM outbox") == [[2]]
