@@ -63,7 +63,7 @@ def routed(routes: Mapping[str, T], request: Request) -> T:
     """
     route = routes.get(request.scope["path"])
     if route is None or request.method != "POST":
-        raise Malformed(f"POST to one of {', '.join(sorted(routes))}")
+        raise Malformed(f"POST to one of {', '.join(sorted(routes))}" if routes else "there is nothing to POST here")
     return route
 
 

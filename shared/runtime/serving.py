@@ -32,6 +32,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 _BODY_LIMIT: Final = 1024 * 1024
 _DEADLINE_S: Final = 25.0
+_NO_PAGES: Final[Mapping[str, Any]] = {}
 _HEALTH: Final = ("/livez", "/readyz", "/_/health", "/_/ready")
 
 
@@ -43,19 +44,33 @@ class Route:
     use_case: UseCase
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a GET shows: to a person, or to what collects metrics."""
+
+    media_type: str
+    show: Callable[[], Awaitable[str]]
+
+
 def serve(
-    function: str, settings: ServingSettings, routes: Mapping[str, Route], *, deadline_s: float = _DEADLINE_S
+    function: str,
+    settings: ServingSettings,
+    routes: Mapping[str, Route],
+    *,
+    pages: Mapping[str, Page] = _NO_PAGES,
+    deadline_s: float = _DEADLINE_S,
 ) -> Handle:
     """The function's HTTP handler.
 
     Args:
         function: its name, bound to every log line.
         settings: authentication, concurrency, sink and log level.
-        routes: path to route.
+        routes: path to route, for POST.
+        pages: path to page, for GET.
         deadline_s: seconds for a whole request; must be shorter than the platform's grace period.
     """
     log = configure(settings.log_level, function=function)
-    pipeline = _Pipeline(settings, routes, deadline_s)
+    pipeline = _Pipeline(settings, routes, pages, deadline_s)
 
     async def handle(request: Request) -> Response:
         if request.scope["path"] in _HEALTH:
@@ -74,11 +89,14 @@ def serve(
 class _Pipeline:
     """Request to response; what the log line needs is gathered in ``seen`` on the way."""
 
-    def __init__(self, settings: ServingSettings, routes: Mapping[str, Route], deadline_s: float) -> None:
+    def __init__(
+        self, settings: ServingSettings, routes: Mapping[str, Route], pages: Mapping[str, Page], deadline_s: float
+    ) -> None:
         self._admit = gate(settings)
         self._busy = asyncio.Semaphore(settings.concurrency)
         self._has_sink = settings.announces
         self._routes = routes
+        self._pages = pages
         self._deadline_s = deadline_s
 
     async def __call__(self, request: Request, seen: dict[str, Any]) -> Response:
@@ -94,18 +112,25 @@ class _Pipeline:
             return Response(status_code=500)
 
     async def _handle(self, request: Request, seen: dict[str, Any]) -> Response:
-        route = replies.routed(self._routes, request)
+        target = self._target(request)
         if self._busy.locked():
             raise Busy("at the concurrency limit; send it again")
         async with self._busy:
             body = await _body(request)
             headers = dict(reversed(request.headers.items()))  # of a repeated one, the first counts
             self._admit(headers, body)
-            inbound = route.read(headers, body)
+            if isinstance(target, Page):
+                seen |= {"outcome": "shown", "path": request.scope["path"]}
+                return Response(await target.show(), media_type=target.media_type)
+            inbound = target.read(headers, body)
             seen |= _identity(inbound.events)
-            answers = await route.use_case(inbound.events)
+            answers = await target.use_case(inbound.events)
         seen |= _summary(answers)
         return replies.reply(inbound.style, answers, has_sink=self._has_sink)
+
+    def _target(self, request: Request) -> Page | Route:
+        page = self._pages.get(request.scope["path"]) if request.method == "GET" else None
+        return page or replies.routed(self._routes, request)
 
 
 def _refuse(error: AftercareError, request: Request, seen: dict[str, Any]) -> Response:

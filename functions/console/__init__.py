@@ -1,0 +1,1 @@
+"""console: what happened, for people and for Prometheus; it only reads."""
