@@ -14,7 +14,7 @@ from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM
 _STREAMS: Final = (KNOWLEDGE_STREAM, BROKER_STREAM)
 _VERDICTS, _AUTOMATION, _KNOWLEDGE, _DELIVERY = "Verdicts", "Automation", "Knowledge", "Delivery"
 
-_FAMILIES: Final = (
+FAMILIES: Final = (
     ("aftercare_executions_24h", "Executions judged in the last 24 hours", _VERDICTS, statements.EXECUTIONS),
     ("aftercare_relapses_24h", "Verdicts taken back in the last 24 hours", _VERDICTS, statements.RELAPSES),
     ("aftercare_verifications_pending", "Verifications that wait", _VERDICTS, statements.VERIFICATIONS),
@@ -48,6 +48,7 @@ _FAMILIES: Final = (
     ("aftercare_outbox_oldest_seconds", "How long the oldest of them waits", _DELIVERY, statements.OUTBOX_AGE),
     ("aftercare_effects", "Calls to the outside that are not done", _DELIVERY, statements.EFFECTS),
 )
+"""Name, what it is, its section of the page, and the statement."""
 
 
 class PostgresFigures:
@@ -102,7 +103,7 @@ def _gather(connection: Connection) -> list[Family]:
     connection.send("SET TRANSACTION READ ONLY")
     return [
         Family(name=name, about=about, section=section, samples=_samples(connection, sql))
-        for name, about, section, sql in _FAMILIES
+        for name, about, section, sql in FAMILIES
     ]
 
 
