@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from functions.verify_execution.core.probes import equals, probe, starts
+from functions.verify_execution.core.probes import Unscoped, equals, probe, starts
 from functions.verify_execution.core.readings import Direction
 from shared.domain.executions import Target
 from tests.promql import matchers, matches, structure
@@ -234,7 +234,7 @@ def test_a_value_from_outside_stays_a_value(name, value):
 
 
 @settings(max_examples=200, deadline=None)
-@given(values, values)
+@given(values.filter(bool), values)
 def test_a_pattern_takes_a_value_literally(value, other):
     ((_, _, operator, read),) = matchers(f"up{{{starts('pod', value, '')}}}")
 
@@ -243,7 +243,7 @@ def test_a_pattern_takes_a_value_literally(value, other):
 
 
 @settings(max_examples=200, deadline=None)
-@given(values)
+@given(values.filter(bool))
 def test_an_equality_reads_back_as_it_was(value):
     assert matchers(f"up{{{equals('pod', value)}}}") == [("up", "pod", "=", value)]
 
@@ -266,3 +266,28 @@ def test_every_escape_in_a_pattern_is_one_that_re2_knows():
     escaped = set(re.findall(r"\\(.)", literal, re.DOTALL))
 
     assert escaped <= set("\\.+*?()|[]{}^$")
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, "SomethingElse", None])
+@pytest.mark.parametrize("missing", ["namespace", "name"])
+def test_no_query_has_a_matcher_that_everything_without_the_label_matches(name, missing):
+    target = DEPLOYMENT.model_copy(update={missing: "", "kind": "Node"})
+    try:
+        asked = probe(name, {}, target, window_s=25).query
+    except Unscoped:
+        return  # none is even better
+    assert all(value for _, _, operator, value in matchers(asked) if operator in ("=", "=~"))
+
+
+def test_a_host_needs_no_namespace():
+    host = Target(namespace="", kind="Host", name="web-1:9100")
+
+    assert matchers(probe("HostHighLoad", {}, host, window_s=25).query) == [
+        ("node_load5", "instance", "=", "web-1:9100")
+    ]
+
+
+@pytest.mark.parametrize("write", [equals, partial(starts, rest="-.+")])
+def test_a_matcher_has_a_value(write):
+    with pytest.raises(Unscoped):
+        write("namespace", "")

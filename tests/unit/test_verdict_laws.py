@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
 from functions.verify_execution.core.cases import Case
@@ -42,7 +42,7 @@ from shared.domain.calls import FailureKind
 from shared.domain.executions import ActionKind, Reason, Verdict
 from tests.verdicts import ACTED, AFTER, BEFORE, action, attempt, container, http, oom, silent, workload
 
-law = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+law = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 RANK = {Verdict.SUCCESS: 3, Verdict.DEGRADED: 2, Verdict.TIMEOUT: 1, Verdict.FAILED: 0}
 REASONS = {
     Verdict.SUCCESS: {Reason.RECOVERED, Reason.RECOVERED_WITHOUT_BASELINE},
@@ -137,7 +137,13 @@ def snapshots(draw, plan):
     return Snapshot(taken_at=AFTER, attempts=tuple(draw(attempts(sensor)) for sensor in plan))
 
 
-plans = st.lists(st.sampled_from(list(INSTRUMENTS)), unique=True, min_size=1, max_size=4)
+OWN = ["kubernetes", "docker", "probe"]
+BESIDE = [sensor for sensor in INSTRUMENTS if sensor not in OWN]
+# Now and then none that looks at the target itself, which leaves only one verdict.
+plans = st.tuples(
+    st.lists(st.sampled_from(OWN), unique=True, min_size=1, max_size=2) | st.sampled_from([["probe"]] * 3 + [[]]),
+    st.lists(st.sampled_from(BESIDE), unique=True, max_size=3),
+).map(lambda chosen: chosen[0] + chosen[1])
 
 
 @st.composite
@@ -409,13 +415,12 @@ def test_only_the_order_of_times_matters(case, seconds):
 
 
 def test_the_cases_of_these_laws_have_every_verdict():
+    """Counted until there are enough of each: how many draws that takes is chance, that it takes so many never is."""
     seen = Counter()
 
-    @settings(max_examples=150, phases=[Phase.generate], database=None, deadline=None, derandomize=True)
-    @given(cases())
-    def collect(case):
+    def has_enough(case):
         seen[judge(case).verdict] += 1
+        return min(seen[verdict] for verdict in Verdict) >= 3 and seen[Verdict.SUCCESS] >= 20
 
-    collect()
-    assert min(seen[verdict] for verdict in Verdict) >= 3
-    assert seen[Verdict.SUCCESS] >= 20
+    draws = settings(max_examples=600, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+    assert find(cases(), has_enough, settings=draws)

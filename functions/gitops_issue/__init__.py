@@ -1,0 +1,1 @@
+"""gitops-issue: a risky change waits for people."""

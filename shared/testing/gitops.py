@@ -1,0 +1,214 @@
+"""Plans and a forge in memory, behind the ports of gitops-issue."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from functions.gitops_issue.announcements import announce_assessed, announce_review, with_issue
+from functions.gitops_issue.drafts import Draft
+from functions.gitops_issue.handler import Planned
+from functions.gitops_issue.issues import (
+    LEASE_S,
+    Absent,
+    Opened,
+    Outcome,
+    Postponed,
+    Refused,
+    State,
+    Ticket,
+    Uncertain,
+    settlement,
+)
+from shared.domain.errors import AftercareError, Unprocessable
+from shared.domain.events import Event
+from shared.domain.ports import Clock
+from shared.domain.remediations import REMEDIATION_PROPOSED, RemediationAssessed, ReviewIssue
+from shared.testing.events import INCIDENT, PRODUCER, sample
+
+_LEASE: Final = timedelta(seconds=LEASE_S)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Row:
+    """One plan; ``leased_until`` is when its owner is given up."""
+
+    ticket: Ticket
+    due_at: datetime
+    leased_until: datetime | None = None
+    changed_at: datetime
+    issue: ReviewIssue | None = None
+    why: str | None = None
+
+
+def remediation_proposed(
+    *,
+    id: str = "proposed-1",  # noqa: A002 - the attribute's name
+    source: str = PRODUCER,
+    command: str = "kubectl drain worker-3 --ignore-daemonsets -n prod",
+    **changes: Any,
+) -> Event:
+    """``remediation.proposed``: a plan that two people must agree to."""
+    data = {
+        "proposal_id": "p-1",
+        "incident_id": INCIDENT,
+        "command": command,
+        "target_state": "worker-3 has no pods and takes none.",
+        "constraints": ["outside of business hours"],
+        "diagnosis": "The disk of worker-3 fails.",
+        "requested_by": "planner",
+        **changes,
+    }
+    return sample(REMEDIATION_PROPOSED, data, id=id, source=source)
+
+
+class MemoryReviews:
+    """See :class:`functions.gitops_issue.handler.Reviews`.
+
+    Attributes:
+        announced: what would be in the outbox, in order.
+        failures: raised by the next calls of the name, one each.
+    """
+
+    def __init__(self, clock: Clock, *, settle_s: float) -> None:
+        self._clock = clock
+        self._settle_s = settle_s
+        self._rows: dict[str, _Row] = {}
+        self._inbox: dict[tuple[str, str], tuple[str, Event, Planned]] = {}
+        self.announced: list[Event] = []
+        self.failures: dict[str, deque[AftercareError]] = {}
+
+    @property
+    def states(self) -> dict[str, State]:
+        """How far each plan is, by digest."""
+        return {digest: row.ticket.state for digest, row in self._rows.items()}
+
+    async def plan(self, event: Event, assessed: RemediationAssessed, draft: Draft | None) -> Planned:
+        """Commit an assessment and its intent, or say what was answered before."""
+        self._called("plan")
+        if (event.source, event.id) in self._inbox:
+            return self._again(event)
+        cause = replace(event, subject=event.subject or assessed.incident_id, data=None)
+        if draft is not None:
+            row = self._row(cause, assessed, draft)
+            assessed = assessed if row.issue is None else with_issue(assessed, row.issue)
+        planned = Planned(announce_assessed(cause, assessed, self._clock.now()), assessed, duplicate=False)
+        self._inbox[event.source, event.id] = event.digest(), cause, planned
+        self.announced.append(planned.announced)
+        return planned
+
+    async def take(self, *, digest: str | None = None) -> Ticket | None:
+        """Take a plan that is due."""
+        self._called("take")
+        due = [row for row in self._rows.values() if digest in (None, row.ticket.digest) and self._is_due(row)]
+        return self._take(min(due, key=lambda row: row.due_at)) if due else None
+
+    async def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
+        """Commit what came of a ticket."""
+        self._called("settle")
+        row, now = self._rows[ticket.digest], self._clock.now()
+        if row.ticket.fence != ticket.fence or row.ticket.state not in (State.SENDING, State.UNKNOWN):
+            return False
+        settled = settlement(ticket, outcome, settle_s=self._settle_s)
+        row.ticket = replace(row.ticket, state=settled.state)
+        row.due_at, row.leased_until, row.changed_at = now + timedelta(seconds=settled.pause_s), None, now
+        row.issue, row.why = settled.issue, settled.why
+        if settled.issue is not None:
+            self._announce_opened(ticket, settled.issue, now)
+        return True
+
+    def _called(self, name: str) -> None:
+        if self.failures.get(name):
+            raise self.failures[name].popleft()
+
+    def _again(self, event: Event) -> Planned:
+        digest, cause, planned = self._inbox[event.source, event.id]
+        if digest != event.digest():
+            raise Unprocessable(f"id {event.id} was used before with other content; send a new id")
+        planned = replace(planned, duplicate=True)
+        if not planned.is_pending:
+            return planned
+        row = self._rows[planned.assessed.digest]
+        if row.issue is None:
+            return replace(planned, why=row.why)
+        assessed = with_issue(planned.assessed, row.issue)
+        return replace(planned, announced=announce_assessed(cause, assessed, row.changed_at), assessed=assessed)
+
+    def _row(self, cause: Event, assessed: RemediationAssessed, draft: Draft) -> _Row:
+        row, now = self._rows.get(assessed.digest), self._clock.now()
+        if row is not None and row.ticket.state is not State.FAILED:
+            return row
+        ticket = Ticket(
+            digest=assessed.digest,
+            fence=0 if row is None else row.ticket.fence,
+            state=State.PLANNED,
+            attempts=0 if row is None else row.ticket.attempts,
+            planned_at=now if row is None else row.ticket.planned_at,
+            cause=cause,
+            assessed=assessed,
+            draft=draft,
+        )
+        self._rows[assessed.digest] = planned = _Row(ticket=ticket, due_at=now, changed_at=now)
+        return planned
+
+    def _is_due(self, row: _Row) -> bool:
+        now = self._clock.now()
+        is_free = row.leased_until is None or row.leased_until + timedelta(seconds=self._settle_s) <= now
+        return row.ticket.state is not State.SENT and row.due_at <= now and is_free
+
+    def _take(self, row: _Row) -> Ticket:
+        ticket = row.ticket
+        state = State.SENDING if ticket.state in (State.PLANNED, State.FAILED) else State.UNKNOWN
+        row.ticket = replace(ticket, state=state, fence=ticket.fence + 1, attempts=ticket.attempts + 1)
+        row.leased_until = self._clock.now() + _LEASE
+        return row.ticket
+
+    def _announce_opened(self, ticket: Ticket, issue: ReviewIssue, at: datetime) -> None:
+        pending = announce_assessed(ticket.cause, ticket.assessed, at)
+        before = len(self.announced)
+        self.announced = [event for event in self.announced if event.id != pending.id]
+        if len(self.announced) < before:
+            self.announced.append(announce_assessed(ticket.cause, with_issue(ticket.assessed, issue), at))
+        self.announced.append(announce_review(ticket.cause, ticket.assessed, issue, at))
+
+
+class MemoryForge:
+    """See :class:`functions.gitops_issue.handler.Forge`.
+
+    Attributes:
+        issues: what is open, in order.
+        next: what the next posts come to; one that is Uncertain opens the issue nevertheless, unless it is lost.
+        lost: whether uncertain posts never arrive.
+        down: whether nothing can be asked.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.issues: list[Draft] = []
+        self._times: list[datetime] = []
+        self.next: deque[Postponed | Refused | Uncertain] = deque()
+        self.lost = False
+        self.down = False
+
+    async def open(self, draft: Draft, *, before: float) -> Opened | Postponed | Refused | Uncertain:
+        """Post the issue."""
+        if self.down or self._clock.monotonic() >= before:
+            return Postponed("Gitea is down")
+        outcome = self.next.popleft() if self.next else None
+        if outcome is None or (isinstance(outcome, Uncertain) and not self.lost):
+            self.issues.append(draft)
+            self._times.append(self._clock.now())
+        return outcome or Opened(self._issue(len(self.issues)))
+
+    async def find(self, marker: str, *, since: datetime) -> Opened | Postponed | Absent:
+        """Look for the issue."""
+        if self.down:
+            return Postponed("Gitea is down")
+        recent = zip(self.issues, self._times, strict=True)
+        numbers = [n for n, (draft, at) in enumerate(recent, 1) if marker in draft.body and at >= since]
+        return Opened(self._issue(numbers[0])) if numbers else Absent()
+
+    def _issue(self, number: int) -> ReviewIssue:
+        return ReviewIssue(number=number, url=f"http://gitea/sre/changes/issues/{number}")
