@@ -37,6 +37,7 @@ class Kind:
 KINDS: Final = (
     Kind("Namespace", "", "namespaces", "ns", namespaced=False),
     Kind("Pod", "", "pods", "po"),
+    Kind("ConfigMap", "", "configmaps", "cm"),
     Kind("Deployment", "apps", "deployments", "deploy"),
     Kind("ReplicaSet", "apps", "replicasets", "rs"),
     Kind("StatefulSet", "apps", "statefulsets", "sts"),

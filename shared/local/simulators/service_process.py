@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from shared.local.ports import free_port, listens
 from shared.local.servers import EmbeddedServer
 from shared.local.simulators import service
 
@@ -30,7 +30,7 @@ class ServiceProcess(EmbeddedServer):
 
     def __init__(self, folder: Path, *, port: int | None = None, crash_after_s: float | None = None) -> None:
         super().__init__(folder)
-        self.port: Final = _free_port() if port is None else port
+        self.port: Final = free_port() if port is None else port
         self.crash_after_s = crash_after_s
 
     @property
@@ -59,18 +59,10 @@ class ServiceProcess(EmbeddedServer):
 
     def answers(self) -> bool:
         """Whether somebody takes connections; in good health or not."""
-        with socket.socket() as line:
-            line.settimeout(_PATIENCE_S)
-            return line.connect_ex((service.HOST, self.port)) == 0
+        return listens(self.port)
 
     def sabotage(self) -> None:
         """Break it, for as long as the process lives."""
         request = urllib.request.Request(f"{self.url}/break", method="POST")  # noqa: S310 - our own address
         with urllib.request.urlopen(request, timeout=_PATIENCE_S):  # noqa: S310 - the same
             pass
-
-
-def _free_port() -> int:
-    with socket.create_server((service.HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -1,0 +1,1 @@
+"""notify: what people must see reaches them, in their language, whatever is in it."""
