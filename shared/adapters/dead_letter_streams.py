@@ -208,11 +208,11 @@ class RedisDeadLetters:
                 "Redis does not let us see whether it keeps what it takes; allow INFO and CONFIG GET, or set"
                 " DLQ_DURABILITY=asserted"
             ) from error
-        if complaint := _forgetful(state, policy):
+        if complaint := forgetful(state, policy):
             raise QueueUnavailable(complaint)
 
 
-def _forgetful(state: Mapping[str, Any], policy: Mapping[str, str]) -> str | None:
+def forgetful(state: Mapping[str, Any], policy: Mapping[str, str]) -> str | None:
     """Why Redis would not keep a letter through a crash; None when it would."""
     if not state.get("aof_enabled"):
         return "Redis has no AOF, so a dead letter would be a promise it forgets; set appendonly yes"

@@ -1,0 +1,1 @@
+"""The words of the ``aftercare`` command that belong to no single function."""
