@@ -8,7 +8,7 @@ from functions.notify.channels import receivers
 from functions.notify.courier import DestinationCourier, Pace
 from functions.notify.deliveries import PostgresDeliveries
 from functions.notify.handler import Ports, create_handler
-from functions.notify.model import READS, REQUEST_TYPE
+from functions.notify.model import ACCEPTS, REQUEST_TYPE
 from functions.notify.settings import Settings
 from shared.adapters.dsn import Dsn
 from shared.adapters.http import http_client
@@ -38,6 +38,6 @@ ports = Ports(
 handle = serve(
     "notify",
     settings,
-    {"/": Route(read=EventReader(READS, request_type=REQUEST_TYPE, ticks=True), use_case=create_handler(ports))},
+    {"/": Route(read=EventReader(ACCEPTS, request_type=REQUEST_TYPE, ticks=True), use_case=create_handler(ports))},
     deadline_s=_DEADLINE_S,
 )

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict
 
 from shared.domain.alerts import ALERT_FIRING, Alert
-from shared.domain.contract import Contract, Flag, Id, Time, Unit
+from shared.domain.contract import Contract, Flag, Id, Time
 from shared.domain.events import PING
 from shared.domain.executions import (
     EXECUTION_BASELINE_CAPTURED,
@@ -16,8 +16,8 @@ from shared.domain.executions import (
     EXECUTION_VERIFIED,
     ROLLBACK_PROPOSED,
     Action,
-    ActionKind,
     ExecutionVerified,
+    RollbackProposed,
     SensorTally,
 )
 
@@ -55,26 +55,6 @@ class BaselineCaptured(Contract):
     incident_id: Id
     evidence_id: Id
     sensors: SensorTally
-
-
-class InverseAction(Contract):
-    """What would undo an action."""
-
-    kind: ActionKind | None
-    command: str | None
-
-
-class RollbackProposed(Contract):
-    """Data of ``rollback.proposed``: a proposal. Nothing is rolled back by this software."""
-
-    execution_id: Id
-    incident_id: Id
-    score: Unit
-    inverse: InverseAction
-    possible: Flag
-    why: str
-    revisions: int
-    evidence_id: Id
 
 
 class Tick(Contract):

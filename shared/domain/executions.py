@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
 
 from shared.domain.contract import Contract, Flag, Id, Time, Unit
 
@@ -65,13 +67,30 @@ class ActionKind(StrEnum):
     OTHER = "other"
 
 
+Name = Annotated[str, Field(min_length=1)]
+
+# Of these there may be one of the same name in every namespace; a guessed namespace would verify the wrong one.
+_NAMESPACED: Final = frozenset(
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod", "Service"}
+)
+
+
 class Target(Contract):
-    """What it was done to: a Kubernetes kind, ``Container``, ``Service`` (over HTTP) or ``Host``."""
+    """What it was done to: a Kubernetes kind, ``Container``, ``Service`` (over HTTP) or ``Host``.
+
+    ``namespace`` may be empty for what has none, such as a ``Node`` or a ``Host``.
+    """
 
     cluster: str | None = None
     namespace: str
-    kind: str
-    name: str
+    kind: Name
+    name: Name
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if not self.namespace and self.kind in _NAMESPACED:
+            raise ValueError("a target of this kind needs a namespace")
+        return self
 
     def __str__(self) -> str:
         """``Deployment prod/api``."""
@@ -120,3 +139,23 @@ class ExecutionVerified(Contract):
     action: Action
     baseline: Flag
     verified_at: Time
+
+
+class InverseAction(Contract):
+    """What would undo an action."""
+
+    kind: ActionKind | None
+    command: str | None
+
+
+class RollbackProposed(Contract):
+    """Data of ``rollback.proposed``: a proposal. Nothing is rolled back by this software."""
+
+    execution_id: Id
+    incident_id: Id
+    score: Unit
+    inverse: InverseAction
+    possible: Flag
+    why: str
+    revisions: int
+    evidence_id: Id

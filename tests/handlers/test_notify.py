@@ -16,7 +16,7 @@ from functions.notify.core.destinations import Destination
 from functions.notify.core.rendering import View
 from functions.notify.courier import DestinationCourier, Pace, Receiver
 from functions.notify.handler import Ports, create_handler
-from functions.notify.model import READS, REQUEST_TYPE
+from functions.notify.model import ACCEPTS, REQUEST_TYPE
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.failures import LOST_CONNECTION
 from shared.runtime.requests import EventReader
@@ -50,7 +50,7 @@ class Place:
         self.channels = {each.name: channel for each, channel in destinations}
         self.couriers = [self._courier(each, channel) for each, channel in destinations]
         handler = create_handler(Ports(deliveries=self.deliveries, couriers=self.couriers))
-        read = EventReader(READS, request_type=REQUEST_TYPE, ticks=True)
+        read = EventReader(ACCEPTS, request_type=REQUEST_TYPE, ticks=True)
         self.http = client(serve("notify", settings(), {"/": Route(read=read, use_case=handler)}))
 
     def _courier(self, destination, channel):

@@ -23,7 +23,7 @@ from functions.notify.core.attempts import (
 )
 from functions.notify.core.cards import Card, Kind, Level
 from functions.notify.core.describing import card_of
-from functions.notify.model import READS
+from functions.notify.model import ACCEPTS
 from shared.domain.alerts import ALERT_FIRING
 from shared.domain.drift import DRIFT_CHECKED
 from shared.domain.errors import Unprocessable
@@ -57,8 +57,8 @@ def test_there_is_a_card_of_every_kind():
 
 def test_the_trigger_brings_what_is_read_and_nothing_else():
     triggers = {trigger.name: trigger for trigger in manifests.load(Path(notify.__file__).parents[1]).triggers}
-    brought = {type_ for type_ in EVENT_TYPES | set(READS) if triggers["notify"].takes({"type": type_})}
-    assert brought == set(READS) - {PING} == {event.type for event in one_of_each()}
+    brought = {type_ for type_ in EVENT_TYPES | set(ACCEPTS) if triggers["notify"].takes({"type": type_})}
+    assert brought == set(ACCEPTS) - {PING} == {event.type for event in one_of_each()}
 
 
 @pytest.mark.parametrize("event", one_of_each(), ids=lambda event: event.id)

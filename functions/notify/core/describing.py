@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from functions.notify.core.cards import LONGEST, Card, Fact, Kind, Level, Says
-from functions.notify.model import ProposedRollback
 from shared.domain.contract import validated
 from shared.domain.drift import DRIFT_DETECTED, DriftDetected, FieldReport, FieldStatus
 from shared.domain.events import Event, derived_id
-from shared.domain.executions import EXECUTION_VERIFIED, ROLLBACK_PROPOSED, ExecutionVerified, SensorTally, Verdict
+from shared.domain.executions import (
+    EXECUTION_VERIFIED,
+    ROLLBACK_PROPOSED,
+    ExecutionVerified,
+    RollbackProposed,
+    SensorTally,
+    Verdict,
+)
 from shared.domain.governance import ALERT_RAISED, ALERT_RESOLVED, GovernanceAlert, GovernanceAlertResolved, Severity
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED, KnowledgeQuarantined
 from shared.domain.redaction import redact, redact_text
@@ -72,7 +78,7 @@ def _verified(event: Event) -> Card | None:
 
 
 def _rollback(event: Event) -> Card:
-    said = validated(ProposedRollback, event.data)
+    said = validated(RollbackProposed, event.data)
     return Card(
         kind=Kind.ROLLBACK_PROPOSED,
         level=Level.WARNING,
