@@ -13,7 +13,7 @@ from shared.local.laptop import ROOT, Laptop
 from shared.local.story import Story
 from shared.local.terminal import Narrator
 
-_STEPS: Final = 5
+_STEPS: Final = 6
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
 
@@ -47,7 +47,7 @@ def _serve(laptop: Laptop, narrator: Narrator) -> None:
     for function in laptop.functions:
         narrator.say(f"         {laptop.url(function)}   {function}")
     note = laptop.folder.relative_to(Path.cwd()) if laptop.folder.is_relative_to(Path.cwd()) else laptop.folder
-    narrator.say(f"Next     . {note}/env && .venv/bin/aftercare dlq list")
+    narrator.say(f"Next     . {note}/env && .venv/bin/aftercare doctor")
     narrator.say("Ctrl-C stops everything. Data is kept; make clean removes it.")
     signal.pause()
 

@@ -66,7 +66,7 @@ class Witness:
     def rows(self, sql: str, **parameters: Any) -> list[list[Any]]:
         """What the database says."""
         with connect(self._database_url) as connection:
-            return list(connection.run(sql, **parameters))
+            return list(connection.run(sql, **parameters) or ())
 
     def until(self, question: Callable[[], T | None]) -> T:
         """Ask until there is an answer.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,6 +20,8 @@ from shared.adapters import migrate
 from shared.local.instance import Instance
 from shared.local.knative import manifests
 from shared.local.knative.manifests import FunctionService, Manifests
+from shared.local.outside import Outside
+from shared.local.ports import free_port
 from shared.local.processes import Program, Supervisor
 from shared.local.simulators.service_process import ServiceProcess
 from shared.local.stores import Postgres, Redis, open_postgres, open_redis
@@ -32,6 +33,7 @@ _TIME_SCALE: Final = 0.05
 # What would make the story last for hours; everything else is as it ships.
 _SHORTENED: Final = {
     "RECONCILE_INTERVAL_SECONDS": "1",
+    "GOVERNANCE_INTERVAL_SECONDS": "1",
     "VERIFY_WARMUP_SECONDS": "0.5",
     "VERIFY_SOAK_SECONDS": "2",
     "VERIFY_INTERVAL_SECONDS": "0.5",
@@ -60,12 +62,13 @@ class Laptop:
         self._stack = ExitStack()
         self._supervisor = Supervisor()
         self._manifests: Manifests = manifests.load(ROOT / "functions")
-        self._ports = {service.name: _free_port() for service in self._manifests.services}
-        self._broker_port = _free_port(_BROKER_PORT)
+        self._ports = {service.name: free_port() for service in self._manifests.services}
+        self._broker_port = free_port(_BROKER_PORT)
         self.token: Final = secrets.token_urlsafe(24)
         self.postgres: Postgres
         self.redis: Redis
         self.shop: Final = ServiceProcess(self.folder / "shop")
+        self.outside: Final = Outside(self.folder)
 
     @property
     def broker(self) -> str:
@@ -87,6 +90,7 @@ class Laptop:
         try:
             self._start_servers()
             self._migrate()
+            self._start_outside()
             self._start_functions()
             self._start_broker()
             self._leave_a_note()
@@ -119,9 +123,14 @@ class Laptop:
             after = migrate.upgrade(self.postgres.url)
             note.text = f"at {after}" if before == after else f"{before or 'empty'} → {after}"
 
+    def _start_outside(self) -> None:
+        with self._narrator.step("outside") as note:
+            self._stack.enter_context(self._supervisor)
+            self._supervisor.start(*self.outside.programs())
+            note.text = f"{' '.join(self.outside.names)} · simulators, on this machine only"
+
     def _start_functions(self) -> None:
         with self._narrator.step("functions") as note:
-            self._stack.enter_context(self._supervisor)
             self._supervisor.start(*(self._program(service) for service in self._manifests.services))
             note.text = f"{' '.join(self.functions)} · {len(self._ports)}/{len(self._ports)} ready"
 
@@ -165,6 +174,7 @@ class Laptop:
             "METRICS_ENDPOINTS": json.dumps({"Service prod/shop": f"{self.shop.url}/metrics"}),
             "METRICS_GAUGE": "shop_error_ratio",
         }
+        given |= self.outside.addresses(service.name)
         if "EVENT_SINK" in service.env:
             given["EVENT_SINK"] = self.broker
         return given
@@ -174,15 +184,5 @@ class Laptop:
         note = self.folder / "env"
         note.touch(mode=0o600)
         lines = {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.redis.url, "AUTH_TOKEN": self.token}
+        lines["EVENT_SINK"] = self.broker
         note.write_text("".join(f"export {name}='{value}'\n" for name, value in lines.items()))
-
-
-def _free_port(wanted: int = 0) -> int:
-    """A port on loopback: the wanted one, or any."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return _free_port()
-        port: int = probe.getsockname()[1]
-        return port

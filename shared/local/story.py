@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +21,7 @@ from shared.domain.remediations import REMEDIATION_APPROVED
 from shared.local.evidence import Witness, require
 from shared.local.laptop import Laptop
 from shared.local.outage import outage
+from shared.local.oversight import Oversight
 from shared.local.terminal import Narrator
 from shared.local.verdicts import Fixes
 
@@ -56,15 +58,27 @@ class Story:
             self._resolve(first)
             self._either_order()
             fixes = Fixes(self._laptop.shop, self._witness)
+            oversight = Oversight(self._laptop, self._witness, self._http)
             for name, chapter in (
                 ("FIX", fixes.good),
                 ("BAD FIX", fixes.bad),
                 ("ONLY LOOKED", fixes.look_only),
                 ("RELAPSE", fixes.relapse),
+                ("BLAST RADIUS", oversight.assess),
+                ("REVIEW", oversight.issue),
             ):
-                with self._narrator.chapter(name) as note:
-                    note.text = chapter()
+                self._chapter(name, chapter)
             self._outage()
+            for name, chapter in (
+                ("GOVERNANCE", oversight.govern),
+                ("DRIFT", oversight.drift),
+                ("CHAT", oversight.card),
+            ):
+                self._chapter(name, chapter)
+
+    def _chapter(self, name: str, chapter: Callable[[], str]) -> None:
+        with self._narrator.chapter(name) as note:
+            note.text = chapter()
 
     def _alert(self, webhook: dict[str, Any]) -> None:
         with self._narrator.chapter("ALERT") as note:

@@ -51,6 +51,16 @@ def test_demo_keeps_every_promise_and_prints_its_own_figures(tmp_path: Path) -> 
     writes = re.search(r"(\d+) of (\d+) there, each once", said)
     assert writes is not None
     assert writes[1] == writes[2] != "0"
+    for verdict in ("success: recovered", "failed: still_unhealthy", "degraded: observe_only", "failed: relapsed"):
+        assert verdict in said
+    for tier in ("score 0 → auto", "score 72 → dual", "score 100 → blocked"):
+        assert tier in said
+    assert re.search(r'issue #\d+\n +"\[AI-Repair\] .*\n +proposed again: the same issue', said)
+    for status in ("ok", "violated", "no data skipped"):
+        assert re.search(rf"\w+ .*{status}\n", said)
+    assert re.search(r"pb-cache-[0-9a-f]{8} unused for 40 days: deprecated", said)
+    assert "km_retry_max is 5, the code says 3" in said
+    assert re.search(r"[1-9]\d* messages in the chat", said)
     assert "Every promise held." in said
     assert left_behind(tmp_path) == []
 
