@@ -35,7 +35,10 @@ WITH settled AS (
 SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM effects WHERE state IN ('planned', 'sending', 'unknown'))
 """
 _FORGET: Final = """
-WITH old AS (DELETE FROM inbox WHERE received_at < now() - :days * interval '1 day' AND lease_until IS NULL)
+WITH old AS (DELETE FROM inbox WHERE received_at < now() - :days * interval '1 day' AND lease_until IS NULL),
+told AS (
+    DELETE FROM effects WHERE kind = 'notify' AND state = 'sent' AND updated_at < now() - :days * interval '1 day'
+)
 DELETE FROM cron_slots WHERE slot_start < now() - :days * interval '1 day'
 """
 
