@@ -36,7 +36,8 @@ def emptied(url: str) -> str:
 def reading(url: str) -> Iterator[Callable[..., list[list[Any]]]]:
     """A second client, outside of what is tested: statement to rows."""
     dsn = Dsn.parse(url)
-    connection = Connection(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
+    # Without a word about TLS the driver would make a context for it, which takes longer than most tests.
+    connection = Connection(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database, ssl_context=False)
     try:
         yield connection.run
     finally:

@@ -91,7 +91,7 @@ class EmbeddedPostgres(EmbeddedServer):
         with _Line(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.settimeout(_ANSWER_S)
             line.connect(str(self.socket))
-            yield Connection("postgres", database=database, sock=line)
+            yield Connection("postgres", database=database, sock=line, ssl_context=False)
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database, a copy of ``template``; its URI."""

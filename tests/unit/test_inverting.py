@@ -61,6 +61,12 @@ def test_a_node(kind, undo):
     assert (found.kind, found.command, found.possible) == (undo, f"kubectl {undo} worker-3.example", True)
 
 
+def test_a_node_has_no_namespace():
+    found = inverse(action(K.DRAIN, target=Target(namespace="", kind="Node", name="worker-3")), None, AFTER)
+
+    assert (found.command, found.possible) == ("kubectl uncordon worker-3", True)
+
+
 @pytest.mark.parametrize("kind", [K.DELETE_POD, K.RESTART_CONTAINER, K.RESTART_PROCESS, K.RUN_JOB, K.OBSERVE, K.OTHER])
 def test_the_rest_cannot_be_undone(kind):
     found = inverse(action(kind), before(workload()), AFTER)
@@ -75,7 +81,7 @@ names = st.text(max_size=20) | st.sampled_from(
 
 @given(st.sampled_from(list(ActionKind)), names, names, names)
 def test_a_command_has_no_word_that_somebody_else_chose(kind, namespace, of, name):
-    target = Target(namespace=namespace, kind=of, name=name)
+    target = Target.model_construct(namespace=namespace, kind=of, name=name)
     command = inverse(action(kind, target=target), before(workload()), AFTER).command
 
     if command is not None:

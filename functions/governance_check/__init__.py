@@ -1,0 +1,1 @@
+"""governance-check: who watches the automation?"""

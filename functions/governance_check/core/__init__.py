@@ -1,0 +1,1 @@
+"""governance-check's decisions: what figures mean, which alerts they are, and when those are over."""
