@@ -1,4 +1,4 @@
-"""Reference pages made from the code: ``docs/events.md`` and the settings tables of the functions' READMEs.
+"""Reference pages made from the code: the event catalogue in ``docs/``, the settings tables of the functions' READMEs.
 
 ``python -m shared.local.reference`` writes them; a test fails when they differ from what the code says.
 """
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.domain.contract import Contract
+from shared.local import contracts
 from shared.local.knative import manifests
 from shared.local.knative.manifests import Manifests
 from shared.runtime.settings import Settings
@@ -45,7 +46,9 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     """Every generated page: path to text."""
     deployed = manifests.load(root / "functions")
     readmes = {path: _with_settings(path) for path in sorted((root / "functions").glob("*/README.md"))}
-    return {root / "docs" / "events.md": _events(catalogue(root), deployed), **readmes}
+    known = catalogue(root)
+    machines = {root / "docs" / path: text for path, text in contracts.documents(known).items()}
+    return {root / "docs" / "events.md": _events(known, deployed), **machines, **readmes}
 
 
 def catalogue(root: Path) -> dict[str, EventPage]:
@@ -172,6 +175,7 @@ def main() -> int:
     """Write the pages that changed."""
     for path, text in pages().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"written: {path.relative_to(ROOT)}")
     return 0

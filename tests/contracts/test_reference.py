@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -19,6 +20,31 @@ SHAPE = ("README.md", "core", "handler.py", "knative.yaml", "main.py", "model.py
 def test_generated_pages_are_up_to_date(page: tuple[Path, str]) -> None:
     path, text = page
     assert path.read_text(encoding="utf-8") == text, f"run `make docs`: {path.name} is not what the code says"
+
+
+def test_no_schema_is_left_of_a_type_that_is_gone() -> None:
+    assert set((reference.ROOT / "docs" / "schemas").glob("*.json")) <= set(reference.pages())
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = json.loads((reference.ROOT / "docs" / "asyncapi.json").read_text(encoding="utf-8"))
+    references = re.findall(r'"\$ref": "([^"]+)"', json.dumps(document))
+    assert references
+    for link in references:
+        if not link.startswith("#/"):
+            assert (reference.ROOT / "docs" / link).is_file()
+            continue
+        found = document
+        for part in link.removeprefix("#/").split("/"):
+            found = found[part]
+
+
+@pytest.mark.parametrize("sample", sorted((reference.ROOT / "shared" / "commands" / "samples").glob("*.json")), ids=str)
+def test_a_sample_has_what_its_schema_requires(sample: Path) -> None:
+    event = json.loads(sample.read_text(encoding="utf-8"))
+    schema = json.loads((reference.ROOT / "docs" / "schemas" / f"{event['type']}.json").read_text(encoding="utf-8"))
+    assert schema["$id"].endswith(f"/{event['type']}.json")
+    assert set(schema.get("required", [])) <= set(event["data"]) <= set(schema["properties"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
