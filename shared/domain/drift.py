@@ -41,13 +41,17 @@ class FieldReport(Contract):
 
 
 class DriftChecked(Contract):
-    """Data of ``config.drift-checked``; ``subject`` says which ConfigMap and which class were compared."""
+    """Data of ``config.drift-checked``; ``subject`` says which ConfigMap and which class were compared.
+
+    ``notes`` are sentences about the comparison as a whole: what was left out, and what was assumed.
+    """
 
     subject: str
     status: DriftStatus
     fields: list[FieldReport]
     counts: dict[FieldStatus, int]
     error: str | None = None
+    notes: list[str] = []
 
 
 class DriftDetected(DriftChecked):

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.kubernetes.objects import Object, Page, Pod, WorkloadObject
+from shared.adapters.kubernetes.objects import ConfigMap, Object, Page, Pod, WorkloadObject
 from shared.domain.calls import CallFailed, FailureKind
 
 K = TypeVar("K", bound=Object)
@@ -38,6 +38,7 @@ STATEFUL_SETS: Final = Resource("StatefulSet", "/apis/apps/v1", "statefulsets", 
 DAEMON_SETS: Final = Resource("DaemonSet", "/apis/apps/v1", "daemonsets", WorkloadObject)
 JOBS: Final = Resource("Job", "/apis/batch/v1", "jobs", WorkloadObject)
 PODS: Final = Resource("Pod", "/api/v1", "pods", Pod)
+CONFIG_MAPS: Final = Resource("ConfigMap", "/api/v1", "configmaps", ConfigMap)
 CONTROLLER_REVISIONS: Final = Resource("ControllerRevision", "/apis/apps/v1", "controllerrevisions", Object)
 
 WORKLOADS: Final = {each.kind: each for each in (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS)}

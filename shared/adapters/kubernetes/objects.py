@@ -195,6 +195,13 @@ class Pod(Object):
     status: PodStatus = PodStatus()
 
 
+class ConfigMap(Object):
+    """Keys and values. Those of ``binaryData`` are known by their keys: no variable of a process is made of them."""
+
+    data: dict[str, str] = {}
+    binary_data: dict[str, str] = {}
+
+
 class ListMetadata(Part):
     """Whether a list goes on."""
 

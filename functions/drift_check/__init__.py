@@ -1,0 +1,1 @@
+"""drift-check: is what runs what the code says?"""
