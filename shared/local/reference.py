@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
+import itertools
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,11 +149,25 @@ def _with_settings(readme: Path) -> str:
     settings: type[Settings] = importlib.import_module(f"functions.{function}.settings").Settings
     before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
+    said = meanings(settings)
     rows = [
-        f"| `{name.upper()}` | {_setting(info)} | {_paragraph(info.description)} |" for name, info in _ordered(settings)
+        f"| `{name.upper()}` | {_setting(info)} | {_paragraph(said[name])} |" for name, info in _ordered(settings)
     ]
     table = "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
     return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
+
+
+def meanings(settings: type[Settings]) -> dict[str, str]:
+    """What stands under each field. Read here: pydantic can do it too, and every cold start would pay for that."""
+    found: dict[str, str] = {}
+    for owner in reversed(settings.__mro__):
+        if issubclass(owner, Settings):
+            (class_,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+            assert isinstance(class_, ast.ClassDef)
+            for one, next_ in itertools.pairwise(class_.body):
+                if isinstance(one, ast.AnnAssign) and isinstance(next_, ast.Expr):
+                    found[ast.unparse(one.target)] = ast.literal_eval(next_.value)
+    return found
 
 
 def _ordered(settings: type[Settings]) -> list[tuple[str, FieldInfo]]:

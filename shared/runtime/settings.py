@@ -61,7 +61,7 @@ class Settings(BaseModel):
     The docstring under a field is its line in the README's table.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
