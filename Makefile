@@ -1,23 +1,27 @@
 # Everything starts with `make run`. PYTHON is only the interpreter that .venv is made of (3.11 to 3.14).
 PYTHON ?= python3
 BIN := .venv/bin
+OVERLAY ?= functions
+FUNCTIONS = $(patsubst functions/%/main.py,%,$(wildcard functions/*/main.py))
+RESOLVE = env -u PIP_FIND_LINKS uv pip compile --quiet --no-config pyproject.toml --universal --python-version 3.11 \
+  --only-binary :all: --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 # Byte-code makes a function start 4.5 times faster; a setting of someone's shell must not take that away.
 unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs routes bench chaos lock clean environment
+.PHONY: help run demo test check docs routes bench chaos stack manifests images sbom lock clean environment
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## start everything here, play the story, keep serving until Ctrl-C
-	@$(PYTHON) shared/local/bootstrap.py --step '[1/5]'
+	@$(PYTHON) shared/local/bootstrap.py --step '[1/6]'
 	@$(BIN)/python -m shared.local run
 
 demo: ## the same story, then stop; exits 0 only when every promise held
-	@$(PYTHON) shared/local/bootstrap.py --step '[1/5]'
+	@$(PYTHON) shared/local/bootstrap.py --step '[1/6]'
 	@$(BIN)/python -m shared.local demo
 
 test: environment ## all tests, against real PostgreSQL and Redis
@@ -41,15 +45,28 @@ bench: environment ## measured beside pgbench, as ratios
 chaos: environment ## kill -9, over and over, and count what was lost
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-lock: ## resolve requirements/dev.txt anew (needs uv; ARGS=--upgrade moves every version)
+stack: environment ## where there is no broker: remake the file that tells functions who wants which event
+	@$(BIN)/python -m shared.local.stack routes $(GATEWAY)
+
+manifests: ## everything that OVERLAY=functions applies to a cluster, on stdout
+	@kubectl kustomize $(OVERLAY)
+
+images: environment ## lay out each function's build, and print the commands that make the images: make images | sh
+	@$(BIN)/python -m shared.local.stack images
+
+sbom: environment ## what is in the images, as CycloneDX, on stdout
+	@$(BIN)/python -m shared.local.materials
+
+lock: ## resolve requirements/ anew (needs uv; ARGS=--upgrade moves every version)
 	@command -v uv >/dev/null || { echo 'make lock needs uv, the resolver: https://docs.astral.sh/uv'; exit 2; }
-	@env -u PIP_FIND_LINKS uv pip compile --quiet --no-config pyproject.toml requirements/bootstrap.in \
-	  --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-annotate \
-	  --custom-compile-command 'make lock' --extra cli --extra local --group dev \
-	  --output-file requirements/dev.txt $(ARGS)
+	@$(RESOLVE) requirements/bootstrap.in --all-extras --group dev --output-file requirements/dev.txt $(ARGS)
+	@set -e; for function in $(FUNCTIONS); do \
+	  $(RESOLVE) --extra $$function --constraint requirements/dev.txt --output-file requirements/$$function.txt $(ARGS); \
+	done
 
 clean: ## remove .venv and everything that `make run` keeps
 	@$(PYTHON) -m shared.local.clean
 
+# What it says goes beside the output of a target, never into it: make images | sh
 environment:
-	@$(PYTHON) shared/local/bootstrap.py
+	@$(PYTHON) shared/local/bootstrap.py >&2
