@@ -1,7 +1,8 @@
 """Watching a target after the action: warm up, look again and again, until it has soaked or time is up.
 
 A target that has soaked is looked at on while something beside it, which may still come right, speaks against the fix:
-an alert is evaluated once a minute, and a metric is as old as its last scrape.
+an alert is evaluated once a minute, and a metric is as old as its last scrape. The last look is what counts, so none is
+begun that time would cut short: it would see nothing, and hide what the looks before it have seen.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ async def _watch(ticket: Ticket, sensors: Sequence[Sensor], clock: Clock, began:
     names = plan(sensors, question) if ticket.plan is None else ticket.plan
     soak, observed = Soak(ticket.since), list[Snapshot]()
     while True:
-        timeout_s = max(min(ticket.timing.sensor_s, ends - clock.monotonic()), 0.0)
+        asked = clock.monotonic()
+        timeout_s = max(min(ticket.timing.sensor_s, ends - asked), 0.0)
         last = await observe(sensors, question, names=names, timeout_s=timeout_s, clock=clock)
         soak, observed = soak.observe(last), [*observed, last]
         case = ticket.case(observed, soaked=soak.is_over(at=last.taken_at, soak=ticket.soak))
         pause_s = _pause_s(ticket, soak, last)
-        if not names or clock.monotonic() + pause_s >= ends or is_conclusive(case, soak):
+        needs_s = max(ticket.timing.interval_s, clock.monotonic() - asked)
+        if not names or clock.monotonic() + pause_s + needs_s > ends or is_conclusive(case, soak):
             return case
         await clock.sleep(pause_s)
 

@@ -15,6 +15,7 @@ from tests.faults.evidence import Evidence
 from tests.faults.load import Load, until
 from tests.faults.rounds import Campaign, Round, tick
 from tests.faults.traffic import BRIDGE, RECONCILER, WRITER
+from tests.faults.verification.campaign import VerificationCampaign
 
 _NO_DATABASE: Final = "while PostgreSQL was down"
 _NOTHING: Final = "while PostgreSQL and Redis were down"
@@ -164,7 +165,9 @@ def _in_flight(load: Load) -> int:
     return sum(time.monotonic() - delivery.began > _IN_FLIGHT_S for delivery in load.under_way)
 
 
-CAMPAIGNS: Final = (
+AnyCampaign = Campaign | VerificationCampaign
+
+CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
     Campaign(
         name="postgres",
         does="PostgreSQL kill -9 under load",
@@ -223,4 +226,5 @@ CAMPAIGNS: Final = (
         share=4,
         clients={WRITER: 12},
     ),
+    VerificationCampaign(),
 )

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.audit import BROKEN, COUNTERS, Figures
+from tests.faults.campaigns import AnyCampaign
 from tests.faults.planted import Bug
-from tests.faults.rounds import Campaign, Report
+from tests.faults.rounds import Report
 
 _CLEAR_LINE: Final = "\r\x1b[K"
 _HEADINGS: Final = {"acknowledged": "acked", "duplicated": "dup", "unexpected": "unexp", "forbidden": "forbid"}
@@ -20,7 +21,7 @@ _HEADINGS: Final = {"acknowledged": "acked", "duplicated": "dup", "unexpected": 
 class Result:
     """What came of a campaign."""
 
-    campaign: Campaign
+    campaign: AnyCampaign
     rounds: int = 0
     figures: Figures = field(default_factory=Figures)
     notes: Counter[str] = field(default_factory=Counter)

@@ -95,28 +95,27 @@ class Campaign:
     watched: str = WRITER
     shows: tuple[str, ...] = ("acknowledged",)
 
+    async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:
+        """Play one round; the same seed and number decide the same things.
 
-async def play(stage: Stage, collector: Collector, campaign: Campaign, *, seed: str, number: int) -> Report:
-    """Play one round; the same seed and number decide the same things.
-
-    Raises:
-        Stuck: something did not recover, or could not be drained.
-        ProcessFailed: a process did not come back.
-    """
-    random = Random(f"{seed} {campaign.name} {number}")
-    source = f"/chaos/{campaign.name}/{number}"
-    talks = {talk.function: talk(Random(random.random()), source) for talk in TALKS}
-    async with Evidence(stage) as evidence:
-        await evidence.empty()
-    collector.seen.clear()
-    async with Load(stage.services, talks, campaign.clients, Random(random.random())) as load:
-        round_ = Round(stage, load, Random(random.random()))
-        await campaign.script(round_)
-    figures = audit(await _aftermath(round_, talks, collector))
-    figures.blame("wrong", round_.problems, "promises were not kept")
-    watched = [delivery for delivery in load.deliveries if delivery.post.function == campaign.watched]
-    figures.silence_s = longest_silence(watched, began=load.began, ended=load.ended)
-    return Report(figures, round_.notes)
+        Raises:
+            Stuck: something did not recover, or could not be drained.
+            ProcessFailed: a process did not come back.
+        """
+        random = Random(f"{seed} {self.name} {number}")
+        source = f"/chaos/{self.name}/{number}"
+        talks = {talk.function: talk(Random(random.random()), source) for talk in TALKS}
+        async with Evidence(stage) as evidence:
+            await evidence.empty()
+        collector.forget()
+        async with Load(stage.services, talks, self.clients, Random(random.random())) as load:
+            round_ = Round(stage, load, Random(random.random()))
+            await self.script(round_)
+        figures = audit(await _aftermath(round_, talks, collector))
+        figures.blame("wrong", round_.problems, "promises were not kept")
+        watched = [delivery for delivery in load.deliveries if delivery.post.function == self.watched]
+        figures.silence_s = longest_silence(watched, began=load.began, ended=load.ended)
+        return Report(figures, round_.notes)
 
 
 @dataclass(frozen=True, slots=True)

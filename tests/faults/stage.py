@@ -44,6 +44,10 @@ class Stage:
     Args:
         folder: an empty one; removed with everything in it by whoever made it.
         sink: where the functions send their events.
+
+    Attributes:
+        logs: where they write their logs.
+        planted: by function, the composition in the place of the one that ships.
     """
 
     def __init__(self, folder: Path, sink: str) -> None:
@@ -51,7 +55,8 @@ class Stage:
         self.redis: Final = EmbeddedRedis(folder / "redis")
         self.functions: Final = Supervisor()
         self._forgetful: Final = EmbeddedRedis(folder / "redis", append_only=False)
-        self._logs: Final = folder / "logs"
+        self.logs: Final = folder / "logs"
+        self.planted: dict[str, str] = {}
         self._sink: Final = sink
         self._shipped: Final = {service.name: service for service in manifests.load(_ROOT / "functions").services}
         self._sources: Final = {name: self._shipped[name].env["FUNCTION_SOURCE"] for name in _FUNCTIONS}
@@ -69,6 +74,7 @@ class Stage:
 
     def cast(self, sources: Mapping[str, str]) -> None:
         """Let each function be the composition named here, or the one that ships, also when it is started again."""
+        self.planted = dict(sources)
         for function in _FUNCTIONS:
             source = sources.get(function, self._shipped[function].env["FUNCTION_SOURCE"])
             if self._sources[function] != source:
@@ -147,7 +153,7 @@ class Stage:
             argv=service.command,
             env={**env, **_SHORTER, **ours},
             cwd=_ROOT,
-            log=self._logs / f"{function}.log",
+            log=self.logs / f"{function}.log",
             ready=f"{url}/readyz",
         )
 

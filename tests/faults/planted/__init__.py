@@ -11,6 +11,8 @@ from typing import Final
 
 from tests.faults.traffic import BRIDGE, RECONCILER, WRITER
 
+VERIFIER: Final = "verify-execution"
+
 
 @dataclass(frozen=True, slots=True)
 class Bug:
@@ -45,4 +47,5 @@ BUGS: Final = (
     Bug("settle_before_commit", campaign="drain", symptom="lost", function=RECONCILER),
     Bug("sent_from_memory", campaign="alert-bridge", symptom="lost", function=BRIDGE),
     Bug("exit_at_once", campaign="sigterm", symptom="wrong"),
+    Bug("promised_in_memory", campaign="verification", symptom="lost", function=VERIFIER),
 )
