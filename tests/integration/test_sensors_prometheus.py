@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import ssl
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -238,11 +237,14 @@ class TestValues:
             assert await failure(sensor.read(question("Service"))) is FailureKind.UNREADABLE
             await http.aclose()
 
-    @pytest.mark.parametrize("missing", ["namespace", "name"])
-    async def test_no_name_is_not_everybodys_name(self, simulator, sensor, missing):
+    @pytest.mark.parametrize(
+        ("alertname", "missing"), [(None, "namespace"), ("HttpErrorsHigh", "namespace"), ("HttpErrorsHigh", "name")]
+    )
+    async def test_no_name_is_not_everybodys_name(self, simulator, sensor, alertname, missing):
+        """A matcher without a value matches every series that lacks the label."""
         simulator.scrape("up", {"job": "unrelated"}, 1.0)
-        asked = question("Service", alertname=None, labels={})
-        asked = replace(asked, target=asked.target.model_copy(update={missing: ""}))
+        simulator.scrape("probe_success", {"job": "unrelated"}, 1.0)
+        asked = question("Service", alertname=alertname, labels={}, **{missing: ""})
         assert await failure(sensor.read(asked)) is FailureKind.NOT_FOUND
         assert not simulator.asked
 

@@ -22,6 +22,7 @@ _ROLLED_BACK: Final = frozenset(
         ActionKind.APPLY,
     }
 )
+_OF_NODES: Final = frozenset({ActionKind.CORDON, ActionKind.UNCORDON})
 _HAS_HISTORY: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
@@ -58,7 +59,11 @@ def inverse(action: Action, before: Snapshot | None, after: Snapshot) -> Inverse
             found = _undo(target, after)
         case kind:
             return _impossible(f"nothing undoes {kind}")
-    return found if _is_plain(target) else _impossible("the target's name is none that Kubernetes allows")
+    # A node is in no namespace, and its command names none.
+    named = (target.name,) if found.kind in _OF_NODES else (target.namespace, target.kind.lower(), target.name)
+    if all(_NAME.fullmatch(part) for part in named):
+        return found
+    return _impossible("the target's name is none that Kubernetes allows")
 
 
 def _undo(target: Target, after: Snapshot) -> Inverse:
@@ -91,7 +96,3 @@ def _impossible(why: str) -> Inverse:
 
 def _resource(target: Target) -> str:
     return f"{target.kind.lower()}/{target.name}"
-
-
-def _is_plain(target: Target) -> bool:
-    return all(_NAME.fullmatch(part) for part in (target.namespace, target.kind.lower(), target.name))

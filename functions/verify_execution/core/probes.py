@@ -29,13 +29,29 @@ class Probe:
     counted_since_action: bool = False
 
 
+class Unscoped(ValueError):
+    """A matcher without a value would match whatever lacks the label, and prove something of somebody else's target."""
+
+
 def equals(label: str, value: str) -> str:
-    """``label="value"``, whatever the value holds."""
+    """``label="value"``, whatever the value holds.
+
+    Raises:
+        Unscoped: it holds nothing.
+    """
+    if not value:
+        raise Unscoped(label)
     return f'{label}="{_quoted(value)}"'
 
 
 def starts(label: str, value: str, rest: str) -> str:
-    """``label=~"value" + rest``: whatever the value holds, it is taken literally; ``rest`` is a pattern of ours."""
+    """``label=~"value" + rest``: whatever the value holds, it is taken literally; ``rest`` is a pattern of ours.
+
+    Raises:
+        Unscoped: it holds nothing.
+    """
+    if not value:
+        raise Unscoped(label)
     return f'{label}=~"{_quoted(_literal(value) + rest)}"'
 
 
@@ -47,6 +63,9 @@ def probe(alertname: str | None, labels: Mapping[str, str], target: Target, *, w
         labels: of the alert.
         target: what was acted on; every query is scoped to it.
         window_s: whole seconds since the action, for what is counted from then on.
+
+    Raises:
+        Unscoped: the target has no namespace, or no name, and the query needs it.
     """
     name = (alertname or "").lower()
     build = next((build for words, build in _FAMILIES if any(word in name for word in words)), _namespace_up)

@@ -15,13 +15,7 @@ from functions.verify_execution.core.questions import Question
 from functions.verify_execution.core.readings import Snapshot
 from functions.verify_execution.core.scoring import ROLLBACK_BELOW, Score, score
 from functions.verify_execution.core.timetable import Check, Timing, next_check
-from functions.verify_execution.model import (
-    SOURCE,
-    BaselineCaptured,
-    ExecutionCompleted,
-    InverseAction,
-    RollbackProposed,
-)
+from functions.verify_execution.model import SOURCE, BaselineCaptured, ExecutionCompleted
 from shared.domain.events import Event, derived_id
 from shared.domain.executions import (
     EXECUTION_BASELINE_CAPTURED,
@@ -29,7 +23,9 @@ from shared.domain.executions import (
     ROLLBACK_PROPOSED,
     Action,
     ExecutionVerified,
+    InverseAction,
     Reason,
+    RollbackProposed,
     SensorTally,
     Verdict,
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from functions.verify_execution.core.probes import probe
+from functions.verify_execution.core.probes import Probe, Unscoped, probe
 from functions.verify_execution.core.questions import Question
 from functions.verify_execution.core.readings import Metric, Sample, SensorKind
 from shared.adapters.endpoints import both
@@ -50,11 +50,8 @@ class PrometheusSensor:
 
     async def read(self, question: Question) -> Metric:
         """Every series of the probe, each as old as it is."""
-        if not question.target.namespace or not question.target.name:
-            raise CallFailed(FailureKind.NOT_FOUND)  # a matcher without a value matches whatever lacks the label
         at = self._clock.now()
-        since = 0.0 if question.acted_at is None else (at - question.acted_at).total_seconds()
-        asked = probe(question.alertname, question.labels, question.target, window_s=max(1, math.ceil(since)))
+        asked = _probe(question, at)
         series, dated = await both(self._api.instant(asked.query), self._dates(asked.query))
         if not series:
             raise CallFailed(FailureKind.EMPTY)
@@ -73,6 +70,14 @@ class PrometheusSensor:
         for selector in dict.fromkeys(_SELECTOR.findall(query)):
             found += await self._api.instant(f"timestamp({selector})")
         return found
+
+
+def _probe(question: Question, at: datetime) -> Probe:
+    since = 0.0 if question.acted_at is None else (at - question.acted_at).total_seconds()
+    try:
+        return probe(question.alertname, question.labels, question.target, window_s=max(1, math.ceil(since)))
+    except Unscoped as error:
+        raise CallFailed(FailureKind.NOT_FOUND) from error
 
 
 def _samples(series: Iterable[Series], dated: Iterable[Series]) -> tuple[Sample, ...]:
