@@ -13,7 +13,7 @@ from functions.verify_execution.model import ACCEPTS, REQUEST_TYPE
 from functions.verify_execution.settings import Settings
 from functions.verify_execution.verifications import PostgresVerifications
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import http_client, http_sink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
@@ -32,7 +32,7 @@ database = Database(
 )
 http = http_client()
 clock = SystemClock()
-sink = None if settings.sink is None else HttpSink(http, settings.sink)
+sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 relay = Relay(database, sink)
 timing = Timing(
     warmup_s=settings.verify_warmup_seconds,

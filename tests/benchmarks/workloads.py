@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import cold_start, samples
+from tests.benchmarks import cold_start, samples, w5, w6, w8
 from tests.benchmarks.contest import Contest, Goal
 from tests.benchmarks.pgbench import run_pgbench
 from tests.benchmarks.results import Run, measured
@@ -171,7 +171,10 @@ WORKLOADS: dict[str, Workload] = {
     "W2": receiving_batches,
     "W3": storing,
     "W4": draining,
+    "W5": w5.governing,
+    "W6": w6.verifying,
     "W7": starting,
+    "W8": w8.comparing,
 }
 
 
