@@ -55,7 +55,7 @@ def test_demo_keeps_every_promise_and_prints_its_own_figures(tmp_path: Path) -> 
         assert verdict in said
     for tier in ("score 0 → auto", "score 72 → dual", "score 100 → blocked"):
         assert tier in said
-    assert re.search(r'issue #\d+\n +"\[AI-Repair\] .*\n +proposed again: the same issue', said)
+    assert re.search(r'issue #\d+ .*\n +"\[AI-Repair\] .*\n +proposed again: the same issue', said)
     for status in ("ok", "violated", "no data skipped"):
         assert re.search(rf"\w+ .*{status}\n", said)
     assert re.search(r"pb-cache-[0-9a-f]{8} unused for 40 days: deprecated", said)

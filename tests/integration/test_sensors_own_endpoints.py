@@ -88,7 +88,7 @@ class TestAddresses:
         with pytest.raises(ConfigurationError, match="write it as"):
             Addresses.parse("HTTP_PROBES", {pattern: "http://api.example/"})
 
-    @given(namespace=st.text(max_size=70), name=st.text(max_size=70))
+    @given(namespace=st.text(min_size=1, max_size=70), name=st.text(min_size=1, max_size=70))
     def test_whatever_it_is_called_the_machine_is_ours(self, namespace, name):
         known = Addresses.parse(
             "HTTP_PROBES", {"Service */*": "http://{name}.{namespace}.svc:8080/{name}?n={namespace}"}
