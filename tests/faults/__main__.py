@@ -1,4 +1,4 @@
-"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted]``.
+"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted] [--page FILE]``.
 
 Exits 0 when every promise held and every planted bug was caught, 1 when not, 2 when it could not begin. After a
 broken promise the functions' logs stay, and the last line says where.
@@ -21,7 +21,7 @@ from tests.faults.campaigns import CAMPAIGNS
 from tests.faults.collector import Collector
 from tests.faults.load import Stuck
 from tests.faults.planted import BUGS
-from tests.faults.report import Ticker
+from tests.faults.report import Ticker, page
 from tests.faults.runs import Run, shared_out
 from tests.faults.stage import Stage
 
@@ -40,6 +40,9 @@ def main() -> int:
         code = 2
     except KeyboardInterrupt:
         code = 130
+    else:
+        if code == 0 and options.page is not None:
+            options.page.write_text(page(ticker.stayed), encoding="utf-8")
     finally:
         if code == 1:
             ticker.write(f"The functions' logs are in {folder / 'logs'}.")
@@ -79,6 +82,7 @@ async def _play(options: argparse.Namespace, run: Run) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Kill, recover, count what was lost.")
     parser.add_argument("--rounds", type=_positive, help="rounds in all, shared out over the campaigns")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write what is printed to a page, if all held")
     parser.add_argument("--seed", default=str(secrets.randbelow(10**6)), help="repeat a run: what is done, and when")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", action="append", choices=_NAMES, help="one campaign or planted bug; may be repeated")

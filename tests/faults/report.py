@@ -14,6 +14,16 @@ from tests.faults.planted import Bug
 from tests.faults.rounds import Report
 
 _CLEAR_LINE: Final = "\r\x1b[K"
+_PAGE: Final = """# Reliability, counted
+
+What one run of `make chaos` printed, written by the run itself: `make chaos ARGS="--page docs/reliability.md"`. Give it
+the seed to repeat what is done and when; what the machine makes of it differs a little each time.
+
+*acked* were answered with a 2xx. *lost* of them are not in PostgreSQL in the end, *dup* had their effect twice,
+*forbid* were acknowledged while nothing durable was within reach, *wrong* and *unexp* are there and should not be so.
+*silence* is the longest time without any acknowledgement. A planted bug is a regression that the harness builds in on
+purpose: each must be caught, or the figures above it mean nothing.
+"""
 _HEADINGS: Final = {"acknowledged": "acked", "duplicated": "dup", "unexpected": "unexp", "forbidden": "forbid"}
 
 
@@ -67,10 +77,15 @@ class Catch:
 
 
 class Ticker:
-    """One line that is written over and over, in a terminal; nothing elsewhere."""
+    """One line that is written over and over, in a terminal; nothing elsewhere.
+
+    Attributes:
+        stayed: the lines that were not written over.
+    """
 
     def __init__(self) -> None:
         self._live: Final = sys.stdout.isatty()
+        self.stayed: Final[list[str]] = []
 
     def show(self, text: str) -> None:
         """Replace the line."""
@@ -79,6 +94,7 @@ class Ticker:
 
     def write(self, text: str) -> None:
         """A line that stays."""
+        self.stayed.append(text)
         self._out(f"{_CLEAR_LINE if self._live else ''}{text}\n")
 
     @staticmethod
@@ -105,6 +121,12 @@ def table(results: Sequence[Result]) -> str:
     lines = [heads, *rows, _row("all", rounds, kills, total)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def page(lines: Sequence[str]) -> str:
+    """What one run printed, as a page for people."""
+    printed = "\n".join(lines)
+    return f"{_PAGE}\n```\n{printed}\n```\n"
 
 
 def verdict(results: Sequence[Result], catches: Sequence[Catch]) -> str:
