@@ -55,10 +55,14 @@ class Instance:
         """Claim the folder for this process.
 
         Raises:
-            ProcessFailed: another run has it; the text says where it serves.
+            ProcessFailed: another run has it, and the text says where it serves; or it cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        claim = take(self._lock)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            claim = take(self._lock)
+        except OSError as error:
+            why = f"{self._folder} cannot be used ({error.strerror}); choose another folder with --folder"
+            raise ProcessFailed(f"{why}.") from error
         if claim is None:
             other = self.running()
             place = "is starting" if other is None or other.url is None else f"serves at {other.url}"
