@@ -8,10 +8,12 @@ database, cloned from a migrated template, and an empty Redis. A test may kill e
 from __future__ import annotations
 
 import itertools
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from shared.local import postgres_wheel, redis_program
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 
     from shared.local.postgres import EmbeddedPostgres
     from shared.local.redis import EmbeddedRedis, InMemoryRedis
+
+# Laws are tried with this many draws here, and with as many as wanted by HYPOTHESIS_PROFILE=whole.
+hypothesis.settings.register_profile("slice", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("whole", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "slice"))
 
 TEMPLATE = "template_migrated"
 LONGEST_FIRST = ("e2e", "faults", "integration", "contracts", "handlers", "unit")

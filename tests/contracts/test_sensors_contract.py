@@ -20,7 +20,7 @@ from tests.contracts.misbehaving import PATIENCE_S, Misbehaving, answering
 from tests.contracts.rigs import CLOCK, RIGS
 
 GENEROUS_S = 8.0
-SHORT_S = 0.5
+SHORT_S = 0.3
 FLAT_BYTES = 24 * 1024 * 1024  # the limit of an answer, and what handling it takes beside it
 
 
@@ -207,7 +207,7 @@ async def test_a_hanging_sensor_costs_the_others_nothing(rig, http, tmp_path):
     async with server.serving() as stuck, rig.well(tmp_path) as url:
         good, bad = rig.make(url, http), rig.make(stuck, http)
         bad.name = "stuck"
-        snapshot = await observe([bad, good], rig.asked, names=["stuck", good.name], timeout_s=2.0, clock=CLOCK)
+        snapshot = await observe([bad, good], rig.asked, names=["stuck", good.name], timeout_s=1.0, clock=CLOCK)
         await http.aclose()
     assert snapshot.silent() == ["stuck"]
     assert rig.is_well(next(attempt.result for attempt in snapshot.attempts if attempt.sensor == good.name))
