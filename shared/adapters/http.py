@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -26,6 +27,8 @@ HttpClient = httpx.AsyncClient
 
 _CONNECT_S: Final = 2.0
 _WHOLE_CALL_S: Final = 8.0
+# Where Knative, asked to by an overlay, keeps a token that says who we are; it is replaced long before it expires.
+_IDENTITY: Final = Path("/oidc/token")
 _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32)
 # As Knative's senders: no answer, 5xx, 404, 408, 409 and 429 may be tried again, other statuses never.
 _RETRYABLE: Final = frozenset({404, 408, 409, 429})
@@ -143,6 +146,7 @@ class HttpSink:
         url: the broker; from settings, never from an event.
         routes: where there is no broker, the URLs that want each type of event.
         token: shown to whoever is sent to, if there is one.
+        identity: a file with a token for the broker, read each time; there may be none.
     """
 
     def __init__(
@@ -152,10 +156,12 @@ class HttpSink:
         *,
         routes: Mapping[str, Sequence[str]] | None = None,
         token: str | None = None,
+        identity: Path = _IDENTITY,
     ) -> None:
         self.routes = routes
         self._http = http
         self._url = url
+        self._identity = identity
         self._headers = {"content-type": "application/cloudevents+json"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
@@ -165,13 +171,20 @@ class HttpSink:
         body = json.dumps(to_structured(event)).encode()
         try:
             async with asyncio.timeout(_WHOLE_CALL_S):
-                answer = await self._http.post(destination or self._url, content=body, headers=self._headers)
+                headers = self._headers if destination else {**self._headers, **self._who()}
+                answer = await self._http.post(destination or self._url, content=body, headers=headers)
         except (httpx.HTTPError, TimeoutError) as error:
             raise UpstreamUnavailable(f"the event sink did not answer ({type(error).__name__})") from error
         if answer.status_code >= _SERVER_ERROR or answer.status_code in _RETRYABLE:
             raise UpstreamUnavailable(f"the event sink answered {answer.status_code}")
         if answer.status_code >= _REDIRECT:
             raise UpstreamRejected(f"the event sink answered {answer.status_code}")
+
+    def _who(self) -> Mapping[str, str]:
+        try:
+            return {"authorization": f"Bearer {self._identity.read_text(encoding='utf-8').strip()}"}
+        except OSError:
+            return {}
 
 
 def http_sink(

@@ -18,6 +18,7 @@ from shared.domain.errors import ConfigurationError
 
 _TRUE: Final = ("1", "true", "yes", "on")
 _FALSE: Final = ("0", "false", "no", "off", "")
+_MIN_KEY: Final = 32  # who hears one signed body can try keys at home
 
 
 def _switch(value: Any) -> Any:
@@ -45,6 +46,8 @@ class AuthMode(StrEnum):
     """How a caller proves who it is."""
 
     BEARER = "bearer"
+    HMAC = "hmac"
+    OIDC = "oidc"
     NETWORK = "network"
 
 
@@ -81,9 +84,28 @@ class ServingSettings(Settings):
     """For everything that is served over HTTP."""
 
     auth_mode: AuthMode
-    """`bearer`: callers send a token; `network`: whoever reaches the port is trusted. Unset refuses to start."""
+    """`bearer`: callers send a token; `hmac`: they sign the body; `oidc`: they send a token that an issuer signed;
+    `network`: whoever reaches the port is trusted. Unset refuses to start."""
     auth_token: SecretStr | None = None
     """The bearer token; two, separated by a comma, are both accepted while one is rotated."""
+    hmac_key: SecretStr | None = None
+    """The key that bodies are signed with, 32 characters or more; two, separated by a comma, as with `AUTH_TOKEN`."""
+    hmac_window_seconds: Seconds = 300
+    """How old a signature may be, or how far ahead the sender's clock."""
+    oidc_issuer: HttpAddress | None = None
+    """Whose tokens are trusted: its URL exactly as in their `iss`."""
+    oidc_audience: str | None = None
+    """What must be in a token's `aud`; on Knative the `audience` of the Trigger's subscriber."""
+    oidc_subjects: str | None = None
+    """Who may call: each `sub`, separated by commas; `system:serviceaccount:aftercare:*` stands for all of those."""
+    oidc_jwks_url: HttpAddress | None = None
+    """Where the issuer's keys are; found by its discovery document when unset."""
+    oidc_ca: str | None = None
+    """PEM of the authority that the issuer's certificate is of, usually `OIDC_CA_FILE`; the web's when unset."""
+    oidc_keys_seconds: Seconds = 900
+    """How long the issuer's keys are believed without it; they are renewed at half of that."""
+    auth_open_ticks: Switch = False
+    """On lets the empty POST of a cron connector in without a token: it can start no more than what is due."""
     event_sink: str | None = None
     """Where emitted events go; without it the single result event is the reply. `K_SINK` is used when this is unset."""
     k_sink: str | None = None
@@ -113,13 +135,34 @@ class ServingSettings(Settings):
     @property
     def tokens(self) -> tuple[str, ...]:
         """The active bearer tokens."""
-        given = "" if self.auth_token is None else self.auth_token.get_secret_value()
-        return tuple(token for part in given.split(",") if (token := part.strip()))
+        return _parts(self.auth_token)
+
+    @property
+    def hmac_keys(self) -> tuple[str, ...]:
+        """The active keys of signatures."""
+        return _parts(self.hmac_key)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whose tokens are let in."""
+        return _parts(self.oidc_subjects)
 
     @model_validator(mode="after")
-    def _bearer_has_a_token(self) -> Self:
+    def _callers_can_be_told_apart(self) -> Self:
         if self.auth_mode is AuthMode.BEARER and not self.tokens:
             raise ValueError("AUTH_MODE is bearer and no token is set; set AUTH_TOKEN or AUTH_TOKEN_FILE")
+        if self.auth_mode is AuthMode.HMAC and min(map(len, self.hmac_keys), default=0) < _MIN_KEY:
+            raise ValueError(f"AUTH_MODE is hmac; set HMAC_KEY or HMAC_KEY_FILE to {_MIN_KEY} characters or more")
+        if self.auth_mode is AuthMode.OIDC:
+            wanted = {
+                "OIDC_ISSUER": self.oidc_issuer,
+                "OIDC_AUDIENCE": self.oidc_audience,
+                "OIDC_SUBJECTS": self.subjects,
+            }
+            if missing := [name for name, value in wanted.items() if not value]:
+                raise ValueError(f"AUTH_MODE is oidc; set {', '.join(missing)}")
+            if "*" in self.subjects:
+                raise ValueError("OIDC_SUBJECTS must not be * alone, which is whoever has a token; name who may call")
         return self
 
 
@@ -159,6 +202,11 @@ def _given(name: str, environ: Mapping[str, str]) -> str | None:
         ) from None
 
 
+def _parts(given: SecretStr | str | None) -> tuple[str, ...]:
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
+    return tuple(part for each in text.split(",") if (part := each.strip()))
+
+
 def _complaint(error: ValidationError) -> str:
     return "; ".join(
         _sentence(item["loc"], item["type"], item["msg"])
@@ -171,5 +219,5 @@ def _sentence(place: Sequence[int | str], kind: str, message: str) -> str:
         return message.removeprefix("Value error, ")
     name = str(place[0]).upper()
     if name == "AUTH_MODE":
-        return "AUTH_MODE must be set to bearer, or to network to trust whoever reaches the port"
+        return "AUTH_MODE must be set to bearer, hmac or oidc, or to network to trust whoever reaches the port"
     return f"{name} is not set" if kind == "missing" else f"{name}: {message}"

@@ -135,6 +135,18 @@ async def test_a_refusal_is_for_good(place):
 class TestOverHttp:
     """What only HTTP can do to us."""
 
+    async def test_a_broker_is_shown_who_we_are_as_the_file_says_at_that_time(self, server, tmp_path):
+        identity = tmp_path / "token"
+        async with http_client() as http:
+            sink = HttpSink(http, server.url, identity=identity)
+            for said in (None, "first\n", "second\n"):
+                if said is not None:
+                    identity.write_text(said)
+                await sink.send(EVENT)
+
+        shown = [headers.get("authorization") for _, headers, _ in server.requests]
+        assert shown == [None, "Bearer first", "Bearer second"]
+
     async def test_a_destination_and_the_token_for_it(self, server):
         async with http_client() as http:
             sink = HttpSink(http, routes={EVENT.type: [f"{server.url}async-function/km-write"]}, token="t0ken")
