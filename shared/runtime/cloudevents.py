@@ -89,9 +89,14 @@ def kind(headers: Mapping[str, str], body: bytes) -> ContentMode:
             return ContentMode.BINARY
         if media == "application/json":
             return ContentMode.PLAIN_JSON
-        if not media and not body:
+        if is_tick(headers, body):
             return ContentMode.TICK
     raise UnsupportedMedia("send a CloudEvent (JSON format or binary mode) or application/json")
+
+
+def is_tick(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether this is what a cron connector sends: nothing."""
+    return not body and not headers.get("content-type") and not any(name.startswith("ce-") for name in headers)
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> list[Event]:

@@ -122,6 +122,11 @@ def test_everyone_must_show_a_token():
     assert [each.name for each in LOADED.functions if "AUTH_MODE" in each.fields["environment"]] == []
 
 
+def test_only_who_has_a_schedule_is_open_to_a_cron_connector(function):
+    opened = function.fields["environment"].get("AUTH_OPEN_TICKS", "false")
+    assert (opened == "true") is bool(manifest(function, "PingSource"))
+
+
 def test_everyone_is_told_who_wants_which_event(function):
     assert function.fields["environment_file"] == ["templates/openfaas/environment.yml", str(stack.ROUTES)]
 

@@ -171,6 +171,19 @@ class TestAuthentication:
         assert CANARY not in answer.text
         assert CANARY not in "".join(capsys.readouterr())
 
+    async def test_a_tick_needs_a_token_unless_the_gate_is_open_to_ticks(self, function):
+        answers = [
+            await function(use_case, auth_mode="bearer", auth_token="right", auth_open_ticks=opened).post("")
+            for opened, use_case in ((False, never_called()), (True, done))
+        ]
+        assert [answer.status_code for answer in answers] == [401, 200]
+
+    @pytest.mark.parametrize("style", [structured, plain])
+    async def test_open_to_ticks_is_open_to_nothing_else(self, function, style):
+        http = function(never_called(), auth_mode="bearer", auth_token="right", auth_open_ticks=True)
+        assert (await http.post("", **style(EVENT))).status_code == 401
+        assert (await http.post("", headers={"ce-id": "1"})).status_code == 401
+
     async def test_the_network_mode_asks_for_nothing(self, function):
         assert (await function(done).post("", **structured(EVENT))).status_code == 200
 
