@@ -50,6 +50,11 @@ def test_a_store_that_dies_becomes_an_incident_and_the_objectives_have_data(
         for objective in ("sli:decision_accuracy:5m", "sli:autonomy_rate:5m", "sli:km_growth_rate:24h"):
             assert until(lambda objective=objective: _value(scraping, objective)) is not None
 
+        with deployed(tmp_path, "governance_check", **settings, prometheus_url=scraping) as (governance,):
+            slos = _governed(governance.url)
+        assert slos["decision_accuracy"]["status"] == slos["autonomy_rate"]["status"] == "ok"
+        assert slos["km_growth_rate"]["status"] == "violated"
+
         durable_redis.stop()
         sent = until(
             lambda: rows("SELECT event FROM outbox WHERE event -> 'data' ->> 'alertname' = 'AftercareStoreDown'")
@@ -59,6 +64,18 @@ def test_a_store_that_dies_becomes_an_incident_and_the_objectives_have_data(
         assert data["labels"]["cluster"] == "main"
         assert data["incident_id"].startswith("INC-")
         durable_redis.start()
+
+
+def _governed(url):
+    """What governance-check says of its objectives, as the real Prometheus knows them."""
+    answer = httpx.post(
+        url,
+        json={"checks": ["slo_compliance"], "dry_run": True},
+        headers={"authorization": f"Bearer {TOKEN}", "idempotency-key": "once"},
+        timeout=30,
+        trust_env=False,
+    )
+    return answer.raise_for_status().json()["checks"]["slo_compliance"]["slos"]
 
 
 def _value(url, query):
