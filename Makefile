@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs routes bench chaos stack manifests images sbom lock clean environment
+.PHONY: help run demo test check docs routes bench chaos fuzz stack manifests images sbom lock clean environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ docs: environment ## remake the pages that are made from the code
 	@$(BIN)/python -m shared.local.reference
 
 routes: environment ## where there is no broker: print EVENT_ROUTES for GATEWAY=http://gateway.openfaas:8080
-	@$(BIN)/python -m shared.local.routes $(GATEWAY)
+	@$(BIN)/python -m shared.local.routes $(GATEWAY) $(if $(WAIT),--wait)
 
 bench: environment ## measured beside pgbench, as ratios
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -45,8 +45,11 @@ bench: environment ## measured beside pgbench, as ratios
 chaos: environment ## kill -9, over and over, and count what was lost
 	@$(BIN)/python -m tests.faults $(ARGS)
 
+fuzz: environment ## 10,000 bad requests to each function, and count what was let in
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 stack: environment ## where there is no broker: remake the file that tells functions who wants which event
-	@$(BIN)/python -m shared.local.stack routes $(GATEWAY)
+	@$(BIN)/python -m shared.local.stack routes $(GATEWAY) $(if $(WAIT),--wait)
 
 manifests: ## everything that OVERLAY=functions applies to a cluster, on stdout
 	@kubectl kustomize $(OVERLAY)

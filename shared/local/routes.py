@@ -15,22 +15,28 @@ from shared.local.knative import manifests
 from shared.local.knative.manifests import Trigger
 from shared.local.reference import catalogue
 
+ASYNC: Final = "async-function"
+WAITING: Final = "function"
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-def routes(triggers: Iterable[Trigger], event_types: Iterable[str], gateway: str) -> dict[str, list[str]]:
+def routes(
+    triggers: Iterable[Trigger], event_types: Iterable[str], gateway: str, path: str = ASYNC
+) -> dict[str, list[str]]:
     """The URLs that want each type; types that nobody wants are left out.
 
     Args:
         triggers: of the manifests. A filter on another attribute than the type matches nothing here: only ticks have
             one, and cron connectors bring those.
         event_types: all there are.
-        gateway: the address of the gateway, which takes an event at ``/async-function/<name>`` and answers at once.
+        gateway: its address.
+        path: ``async-function``, where the gateway takes an event and answers at once, or ``function``, where only the
+            function's own answer counts: then the outbox keeps what a queue that never tries again would lose.
     """
     wanted = list(triggers)
     found = {
         event_type: sorted(
-            f"{gateway.rstrip('/')}/async-function/{each.subscriber.service}"
+            f"{gateway.rstrip('/')}/{path}/{each.subscriber.service}"
             for each in wanted
             if each.filters and each.takes({"type": event_type})
         )
@@ -43,9 +49,11 @@ def main() -> None:
     """Print them."""
     parser = argparse.ArgumentParser(prog="shared.local.routes", description=__doc__)
     parser.add_argument("gateway", help="the gateway's address inside the cluster, http://gateway.openfaas:8080")
-    gateway = parser.parse_args().gateway
+    parser.add_argument("--wait", action="store_true", help="until the function itself has answered")
+    asked = parser.parse_args()
     deployed = manifests.load(ROOT / "functions")
-    print(json.dumps(routes(deployed.triggers, catalogue(ROOT), gateway), indent=2))
+    path = WAITING if asked.wait else ASYNC
+    print(json.dumps(routes(deployed.triggers, catalogue(ROOT), asked.gateway, path), indent=2))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import yaml
 
 from shared.local.knative import manifests
 from shared.local.reference import catalogue
-from shared.local.routes import routes
+from shared.local.routes import ASYNC, WAITING, routes
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROUTES: Final = Path("templates/openfaas/routes.yml")
@@ -129,9 +129,9 @@ def build_command(function: StackFunction) -> str:
     return f"docker build --tag {function.image}{given} {function.context}"
 
 
-def routes_file(root: Path = ROOT, gateway: str = GATEWAY) -> str:
+def routes_file(root: Path = ROOT, gateway: str = GATEWAY, path: str = ASYNC) -> str:
     """The environment file that says who wants which event where there is no broker."""
-    wanted = routes(manifests.load(root / "functions").triggers, catalogue(root), gateway)
+    wanted = routes(manifests.load(root / "functions").triggers, catalogue(root), gateway, path)
     value = json.dumps(wanted, indent=2).replace("\n", "\n    ")
     return f"# Made from the Triggers by `make stack`; do not edit.\nenvironment:\n  EVENT_ROUTES: |\n    {value}\n"
 
@@ -141,9 +141,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="shared.local.stack", description=__doc__)
     parser.add_argument("what", choices=["images", "routes"])
     parser.add_argument("gateway", nargs="?", default=GATEWAY, help="the gateway's address inside the cluster")
+    parser.add_argument("--wait", action="store_true", help="route to functions, not to the gateway's queue")
     asked = parser.parse_args()
     if asked.what == "routes":
-        (ROOT / ROUTES).write_text(routes_file(gateway=asked.gateway), encoding="utf-8")
+        (ROOT / ROUTES).write_text(
+            routes_file(gateway=asked.gateway, path=WAITING if asked.wait else ASYNC), encoding="utf-8"
+        )
         return 0
     stack = load()
     for function in stack.functions:

@@ -11,7 +11,7 @@ from shared.domain.errors import ConfigurationError
 from shared.domain.events import PING
 from shared.local.knative import manifests
 from shared.local.reference import catalogue
-from shared.local.routes import routes
+from shared.local.routes import WAITING, routes
 from shared.runtime.settings import ServingSettings
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,13 @@ def test_who_has_a_trigger_has_a_route():
         wanted = {event_type for event_type in catalogue(ROOT) if trigger.takes({"type": event_type})}
         routed = {event_type for event_type, urls in found.items() if _url(trigger) in urls}
         assert wanted <= routed
+
+
+def test_a_route_may_wait_for_the_function_itself():
+    found = routes(DEPLOYED.triggers, catalogue(ROOT), GATEWAY, WAITING)
+
+    assert "http://gateway.openfaas:8080/function/km-write" in found["dev.aftercare.execution.verified.v1"]
+    assert "async-function" not in str(found)
 
 
 def test_ticks_come_from_the_cron_connector():
