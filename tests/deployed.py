@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.local.processes import Program, Supervisor
@@ -22,10 +22,12 @@ class Deployed:
     Attributes:
         url: where.
         log: all that it printed, also after it has ended.
+        pid: of gunicorn's master.
     """
 
     url: str
     log: Path
+    pid: int = 0
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def deployed(folder: Path, *functions: str, **settings: str) -> Iterator[list[De
     places = [Deployed(url=f"http://127.0.0.1:{_free_port()}", log=folder / f"{n}.log") for n in range(len(functions))]
     with Supervisor() as supervisor:
         supervisor.start(*(_program(f, place, settings) for f, place in zip(functions, places, strict=True)))
-        yield places
+        yield [replace(place, pid=supervisor.pid(place.log.stem)) for place in places]
 
 
 def _program(function: str, place: Deployed, settings: dict[str, str]) -> Program:

@@ -101,7 +101,7 @@ def document(event_type: str) -> Reader:
     """A reader for a foreign webhook: its JSON body becomes the data of one event of ``event_type``."""
 
     def read(headers: Mapping[str, str], body: bytes) -> Inbound:
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if kind(headers, body) is not ContentMode.PLAIN_JSON:
             raise UnsupportedMedia("send application/json")
         return Inbound(
             Style.PLAIN,

@@ -1,0 +1,1 @@
+"""Ten thousand bad requests to every function: each is refused, none is stored, none is repeated."""
