@@ -12,7 +12,8 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ from shared.runtime.settings import ServingSettings
 Handle = Callable[[Request], Awaitable[Response]]
 
 _BODY_LIMIT: Final = 1024 * 1024
+_BODY_S: Final = 5.0
+_READERS: Final = 256
 _DEADLINE_S: Final = 25.0
 _NO_PAGES: Final[Mapping[str, Any]] = {}
 _HEALTH: Final = ("/livez", "/readyz", "/_/health", "/_/ready")
@@ -97,6 +100,7 @@ class _Pipeline:
         self._admit = gate(settings)
         self._open_ticks = settings.auth_open_ticks
         self._busy = asyncio.Semaphore(settings.concurrency)
+        self._reading = asyncio.Semaphore(settings.concurrency + _READERS)
         self._has_sink = settings.announces
         self._routes = routes
         self._pages = pages
@@ -116,10 +120,10 @@ class _Pipeline:
 
     async def _handle(self, request: Request, seen: dict[str, Any]) -> Response:
         target = self._target(request)
-        if self._busy.locked():
-            raise Busy("at the concurrency limit; send it again")
-        async with self._busy:
+        # A caller who is slow, and whom nobody knows yet, takes no place from those who have something to say.
+        async with _place(self._reading):
             body = await _body(request)
+        async with _place(self._busy):
             headers = dict(reversed(request.headers.items()))  # of a repeated one, the first counts
             if not (self._open_ticks and isinstance(target, Route) and is_tick(headers, body)):
                 await self._admit(headers, body)
@@ -137,6 +141,15 @@ class _Pipeline:
         return page or replies.routed(self._routes, request)
 
 
+@asynccontextmanager
+async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    """One of the places, now or not at all."""
+    if places.locked():
+        raise Busy("at the concurrency limit; send it again")
+    async with places:
+        yield
+
+
 def _refuse(error: AftercareError, request: Request, seen: dict[str, Any]) -> Response:
     seen |= {"outcome": "refused", "error": type(error).__name__, "detail": str(error)}
     return replies.refusal(error, style_of(request.headers))
@@ -149,11 +162,14 @@ async def _body(request: Request) -> bytes:
         raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > _BODY_LIMIT:
-                raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
-            chunks.append(chunk)
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > _BODY_LIMIT:
+                    raise TooLarge(f"the body is over {_BODY_LIMIT} bytes")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise TransientError(f"the body was not complete within {_BODY_S:.0f} s; send it again") from None
     except ClientDisconnect:
         raise Malformed("the caller hung up before its body was complete") from None
     return b"".join(chunks)

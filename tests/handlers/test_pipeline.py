@@ -235,6 +235,33 @@ class TestPressure:
 
         assert answer.status_code == 503
 
+    async def test_slow_callers_take_no_place_from_others(self, function):
+        reading = asyncio.Event()
+
+        async def body():
+            reading.set()
+            yield b"{"
+            await asyncio.sleep(60)
+
+        http = function(done, concurrency=1)
+        slow = [
+            asyncio.create_task(http.post("", content=body(), headers={"content-type": STRUCTURED})) for _ in range(4)
+        ]
+        await reading.wait()
+        answer = await http.post("", **structured(EVENT))
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+        assert answer.status_code in {200, 204}
+
+    async def test_an_event_that_is_posted_to_a_probe_is_not_acknowledged(self, function):
+        http = function(never_called())
+
+        for probe in ("/livez", "/readyz", "/_/health", "/_/ready"):
+            assert (await http.get(probe)).status_code == 200
+            assert (await http.post(probe, **structured(EVENT))).status_code == 400
+
     async def test_a_refusal_gives_its_place_back(self, function):
         http = function(raising(Busy("no")), concurrency=1)
 
