@@ -20,6 +20,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionBroke
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from shared.domain.dead_letters import Claimed, DeadLetter, Depth
@@ -66,9 +67,21 @@ class Caps:
     durability_asserted: bool = False
 
 
+class _Client(Redis):
+    """A client for which a connection that the server has closed is a connection that broke, on any event loop."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As the client, whose RedisError is all that a caller has to expect."""
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            # uvloop's word for writing to a closed transport; the standard loop says ConnectionResetError.
+            raise ConnectionBroke("the connection is closed") from error
+
+
 def connect(url: str, *, timeout_s: float = 1.0) -> Redis:
     """A client that waits at most ``timeout_s`` and never retries by itself."""
-    return Redis.from_url(
+    return _Client.from_url(
         url,
         decode_responses=True,
         encoding_errors="backslashreplace",  # a stranger's bytes are shown, they do not stop the drain

@@ -11,33 +11,28 @@ Statements are text with ``:names``, prepared once per connection. Lists travel 
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from struct import pack
 from typing import Any, Final, TypeVar
 
-from pg8000.converters import TIMESTAMPTZ, make_params
-from pg8000.core import BIND, EXECUTE_MSG, _write
+from pg8000.converters import make_params
 from pg8000.exceptions import DatabaseError, InterfaceError
-from pg8000.native import Connection as DriverConnection
 from pg8000.native import PreparedStatement
 from pydantic_core import to_json
 
 from shared.adapters.dsn import Dsn
+from shared.adapters.postgres_line import dial
 from shared.domain.errors import AftercareError, DatabaseRejected, DatabaseUnavailable
 from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, Failure, FailureClass, of_sqlstate
 
 T = TypeVar("T")
 
-_NULL: Final = pack("!i", -1)
 # What a driver raises when the line breaks: its own class without a SQLSTATE, or the socket's, unwrapped.
 _LINE_BROKE: Final = (InterfaceError, OSError)
+_READ_ONLY: Final = "25006"  # after a failover the line leads to what is a standby now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,35 +46,12 @@ class Limits:
     lock_s: float = 2.0
 
 
-class _Line(DriverConnection):  # type: ignore[misc] # the driver is untyped
-    """A connection that tells why the server refused it, and that is answered once for each round trip."""
-
-    def close(self) -> None:
-        """Hang up. The driver says goodbye to a server that has hung up already, and that would hide its refusal."""
-        with suppress(InterfaceError):
-            super().close()
-
-    def send_BIND(self, statement_name_bin: bytes, params: Sequence[str | None]) -> None:  # noqa: N802 - the driver's
-        """As the driver, without a FLUSH after it: each would be a packet, and wake this thread for nothing."""
-        message = bytearray(b"\0" + statement_name_bin + pack("!HH", 0, len(params)))
-        for value in params:
-            if value is None:
-                message += _NULL
-            else:
-                encoded = value.encode()
-                message += pack("!i", len(encoded)) + encoded
-        self._send_message(BIND, message + b"\0\0")
-
-    def send_EXECUTE(self) -> None:  # noqa: N802 - the driver's
-        """The same; the SYNC at the end of the round trip brings all the answers together."""
-        _write(self._sock, EXECUTE_MSG)
-
-
 class Connection:
-    """One connection, used by one thread at a time."""
+    """One connection, used by one thread at a time; ``era`` counts the times that the server went away before it."""
 
-    def __init__(self, dsn: Dsn, limits: Limits, *, application: str) -> None:
-        self._driver = _connect(dsn, limits, application=application)
+    def __init__(self, dsn: Dsn, limits: Limits, *, application: str, era: int = 0) -> None:
+        self.era: Final = era
+        self._driver = dial(dsn, limits, application=application)
         self._prepared: dict[str, PreparedStatement] = {}
         self._waiting: list[tuple[PreparedStatement, dict[str, Any]]] = []
         self._in_transaction = False
@@ -154,6 +126,7 @@ class Database:
         self._local = threading.local()
         self._open: set[Connection] = set()
         self._free: asyncio.Semaphore | None = None
+        self._era = 0
 
     async def transact(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
         """Run ``work`` in one transaction.
@@ -206,11 +179,13 @@ class Database:
             raise
         except DatabaseError as error:
             failure = failure_of(error)
-            if failure.kind not in (FailureClass.CONFLICT, FailureClass.EVENT):
+            if failure.kind is FailureClass.CONNECTION or failure.sqlstate == _READ_ONLY:
+                self._retire()
+            elif failure.kind not in (FailureClass.CONFLICT, FailureClass.EVENT):
                 self._drop()
             raise _translated(failure) from error
         except _LINE_BROKE as error:
-            self._drop()
+            self._retire()
             raise DatabaseUnavailable(LOST_CONNECTION) from error
         except UnicodeEncodeError as error:
             self._drop()
@@ -221,11 +196,21 @@ class Database:
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.era != self._era:
+            self._drop()
+            connection = None
         if connection is None:
-            connection = Connection(self._dsn, self._limits, application=self._application)
+            connection = Connection(self._dsn, self._limits, application=self._application, era=self._era)
             self._local.connection = connection
             self._open.add(connection)
         return connection
+
+    def _retire(self) -> None:
+        """The server went away: no thread trusts a connection from before, or each would lose a call to find out."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._era = max(self._era, connection.era + 1)
+        self._drop()
 
     def _drop(self) -> None:
         connection: Connection | None = getattr(self._local, "connection", None)
@@ -256,56 +241,3 @@ def json_rows(rows: Sequence[Any] | Mapping[str, Any]) -> str:
 
 def _translated(failure: Failure) -> AftercareError:
     return DatabaseRejected(failure) if failure.kind is FailureClass.EVENT else DatabaseUnavailable(failure)
-
-
-def _connect(dsn: Dsn, limits: Limits, *, application: str) -> DriverConnection:
-    line = _socket(dsn, limits.connect_s)
-    try:
-        connection = _Line(
-            dsn.user,
-            host=dsn.host,
-            password=dsn.password or "",  # when the server asks and there is none, it says 28P01; None has no answer
-            database=dsn.database,
-            application_name=application,
-            sock=line,
-            ssl_context=_ssl_context(dsn),
-            startup_params={
-                "statement_timeout": str(int(limits.statement_s * 1000)),
-                "lock_timeout": str(int(limits.lock_s * 1000)),
-                "idle_in_transaction_session_timeout": str(int(limits.statement_s * 1000)),
-                "TimeZone": "UTC",
-                "DateStyle": "ISO",
-            },
-        )
-    except BaseException:
-        line.close()
-        raise
-    # The server gives up first, so that its reason arrives; the socket's limit is for a server that is gone.
-    line.settimeout(limits.statement_s + 1)
-    # TimeZone is UTC and DateStyle ISO, which the standard library reads 50 times faster than the driver.
-    connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
-    return connection
-
-
-def _socket(dsn: Dsn, timeout_s: float) -> socket.socket:
-    if dsn.unix_socket is None:
-        line = socket.create_connection((dsn.host, dsn.port), timeout_s)
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return line
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    line.settimeout(timeout_s)
-    try:
-        line.connect(dsn.unix_socket)
-    except OSError:
-        line.close()
-        raise
-    return line
-
-
-def _ssl_context(dsn: Dsn) -> ssl.SSLContext | bool | None:
-    if dsn.unix_socket is not None or dsn.sslmode == "disable":
-        return False
-    if dsn.sslmode == "verify-full":
-        return ssl.create_default_context()
-    return True if dsn.sslmode == "require" else None
