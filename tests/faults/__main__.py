@@ -1,4 +1,4 @@
-"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted] [--page FILE]``.
+"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted | --matrix] [--page FILE]``.
 
 Exits 0 when every promise held and every planted bug was caught, 1 when not, 2 when it could not begin. After a
 broken promise the functions' logs stay, and the last line says where.
@@ -20,6 +20,7 @@ from shared.local.children import ProcessFailed
 from tests.faults.campaigns import CAMPAIGNS
 from tests.faults.collector import Collector
 from tests.faults.load import Stuck
+from tests.faults.matrix.playing import matrix
 from tests.faults.planted import BUGS
 from tests.faults.report import Ticker, page
 from tests.faults.runs import Run, shared_out
@@ -34,7 +35,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="aftercare-chaos-"))
     code = 1
     try:
-        code = asyncio.run(_stage(options, ticker, folder))
+        code = asyncio.run((_matrix if options.matrix else _stage)(options, ticker, folder))
     except AftercareError as error:
         ticker.write(f"chaos cannot begin: {error}")
         code = 2
@@ -68,6 +69,11 @@ async def _stage(options: argparse.Namespace, ticker: Ticker, folder: Path) -> i
     return 0 if run.is_good else 1
 
 
+async def _matrix(_options: argparse.Namespace, ticker: Ticker, folder: Path) -> int:
+    ticker.show("starting PostgreSQL, Redis and the functions")
+    return 0 if await matrix(folder, ticker.write) else 1
+
+
 async def _play(options: argparse.Namespace, run: Run) -> None:
     wanted = options.only or _NAMES
     campaigns = [campaign for campaign in CAMPAIGNS if campaign.name in wanted and not options.planted]
@@ -87,7 +93,11 @@ def _options() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", action="append", choices=_NAMES, help="one campaign or planted bug; may be repeated")
     what.add_argument("--planted", action="store_true", help="only the planted bugs")
-    return parser.parse_args()
+    what.add_argument("--matrix", action="store_true", help="every function in every trouble of its servers")
+    options = parser.parse_args()
+    if options.matrix and options.page is not None:
+        parser.error("the page is of the campaigns; leave out --page")
+    return options
 
 
 def _positive(text: str) -> int:
