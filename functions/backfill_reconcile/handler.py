@@ -78,10 +78,11 @@ def create_tick_handler(ports: Ports) -> UseCase:
             case Mine():
                 try:
                     report = await _reconcile(ports)
+                    completed = await ports.upkeep.finish_slot(slot, report)
                 except (DatabaseUnavailable, QueueUnavailable):
+                    # Also after a COMMIT of which nobody knows: a slot that is done is not given back.
                     await ports.upkeep.release_slot(slot)
                     raise
-                completed = await ports.upkeep.finish_slot(slot, report)
                 return Answer(outcome="reconciled", result=completed, facts=report.model_dump(mode="json"))
             case _ as never:
                 assert_never(never)
