@@ -150,9 +150,7 @@ def _with_settings(readme: Path) -> str:
     before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     said = meanings(settings)
-    rows = [
-        f"| `{name.upper()}` | {_setting(info)} | {_paragraph(said[name])} |" for name, info in _ordered(settings)
-    ]
+    rows = [f"| `{name.upper()}` | {_setting(info)} | {_paragraph(said[name])} |" for name, info in _ordered(settings)]
     table = "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
     return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
 
