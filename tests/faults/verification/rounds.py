@@ -175,12 +175,20 @@ class Round:
 
 
 async def sweep(database_url: str, sink: str) -> None:
-    """Send what killed processes left in the outbox, as backfill-reconcile does."""
+    """Send what killed processes left in the outbox, as backfill-reconcile does, until nothing waits.
+
+    A process that lives may be at some of it this very moment: what it has locked is not there for others.
+    """
     database = Database(Dsn.parse(database_url), application="sweep", limits=Limits(threads=1))
     try:
-        await database.run(lambda connection: connection.rows("UPDATE outbox SET next_at = now()"))
-        async with http_client() as http:
-            await Relay(database, HttpSink(http, sink)).sweep()
+        async with http_client() as http, asyncio.timeout(_PATIENCE_S):
+            relay = Relay(database, HttpSink(http, sink))
+            await database.run(lambda connection: connection.rows("UPDATE outbox SET next_at = now()"))
+            while (await relay.sweep()).remaining:
+                await asyncio.sleep(_TICK_S)
+                await database.run(lambda connection: connection.rows("UPDATE outbox SET next_at = now()"))
+    except TimeoutError:
+        return  # the audit says what is missing
     finally:
         database.close()
 
