@@ -6,11 +6,9 @@ What is shown is redacted unless ``--raw`` is given; the stored letters stay com
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
-from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,23 +18,16 @@ from functions.backfill_reconcile.operator import DeadLetterDesk
 from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.postgres import Database
+from shared.commands.output import Output, OutputOption, print_json
 from shared.domain.errors import ConfigurationError
 from shared.domain.redaction import redact
 from shared.runtime.settings import DatabaseSettings, QueueSettings
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class OperatorSettings(DatabaseSettings, QueueSettings):
     """What the command reads from the environment: DATABASE_URL and REDIS_URL."""
 
 
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table, or json for scripts.")]
 ActorOption = Annotated[str, typer.Option("--actor", help="Who decides; written to the audit log.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; written to the audit log.")]
 
@@ -48,7 +39,7 @@ def list_letters(output: OutputOption = Output.TABLE, most: Annotated[int, typer
     """List what waits for the next drain, and what waits for a person."""
     letters = asyncio.run(_desk().listed(most=most))
     if output is Output.JSON:
-        _print_json([letter.document(with_event=False) for letter in letters])
+        print_json([letter.document(with_event=False) for letter in letters])
         return
     table = Table("id", "where", "state", "event", "type", "reason", "attempts", "since", box=None)
     for letter in letters:
@@ -63,7 +54,7 @@ def show_letter(letter_id: str, raw: Annotated[bool, typer.Option("--raw", help=
     if letter is None:
         _no_such(letter_id)
     document = letter.document(with_event=True)
-    _print_json(document if raw else redact(document))
+    print_json(document if raw else redact(document))
 
 
 @app.command("redrive")
@@ -110,7 +101,3 @@ def _no_such(letter_id: str) -> NoReturn:
 
 def _user() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or "unknown"
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

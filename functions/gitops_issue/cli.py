@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,6 +20,7 @@ from functions.gitops_issue.core.assessing import Assessment, assess
 from functions.gitops_issue.core.policy import Policy
 from functions.gitops_issue.proposals import policy_of
 from functions.gitops_issue.settings import Settings
+from shared.commands.output import Output, OutputOption
 from shared.domain.remediations import Contribution, Tier
 
 # What serving needs and explaining does not; the namespaces' patterns are read from the environment all the same.
@@ -32,15 +32,6 @@ _MEANS: Final = {
     Tier.BLOCKED: "no review can agree to it",
 }
 
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table, or json for scripts.")]
 
 app = typer.Typer(help="Blast radius: how far a command reaches, and who must agree to it.", no_args_is_help=True)
 

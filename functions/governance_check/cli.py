@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 import uuid
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -26,6 +25,7 @@ from functions.governance_check.settings import GovernanceSettings
 from shared.adapters.dsn import Dsn
 from shared.adapters.http import http_client, http_sink
 from shared.adapters.postgres import Database
+from shared.commands.output import Output, OutputOption
 from shared.domain.errors import ConfigurationError
 from shared.domain.events import Event
 from shared.domain.governance import CheckName, Status
@@ -34,13 +34,6 @@ from shared.runtime.settings import DatabaseSettings
 _SOURCE: Final = "/cli"
 _EXIT_CODES: Final = {Status.OK: 0, Status.AT_RISK: 0, Status.VIOLATED: 1, Status.NO_DATA: 2, Status.ERROR: 2}
 _LISTS: Final = ("low_trust", "deprecated", "playbooks")
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class CommandSettings(GovernanceSettings):
@@ -57,7 +50,7 @@ app = typer.Typer(help="Governance: run the checks, restore a playbook.", no_arg
 def run_checks(
     checks: Annotated[list[CheckName] | None, typer.Option("--check", help="Only this one; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report and change nothing.")] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="table, or json for scripts.")] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Run the checks now, besides the hourly ones."""
     asked: dict[str, Any] = {"dry_run": dry_run}
