@@ -58,7 +58,16 @@ class Unprocessable(InvalidEvent):
 
 
 class Unauthorized(AftercareError):
-    """The caller showed no credentials, or wrong ones."""
+    """The caller showed no credentials, or wrong ones.
+
+    Args:
+        message: what to show instead.
+        challenge: which ones are asked for, as ``WWW-Authenticate`` says it (RFC 9110, 11.6.1).
+    """
+
+    def __init__(self, message: str, *, challenge: str = "Bearer") -> None:
+        super().__init__(message)
+        self.challenge = challenge
 
 
 class Forbidden(AftercareError):

@@ -23,6 +23,7 @@ from shared.domain.errors import ConfigurationError, Forbidden, Unauthorized
 from shared.runtime.settings import AuthMode, ServingSettings
 
 SIGNATURE_HEADER: Final = "x-aftercare-signature"
+_SIGNED: Final = 'HMAC-SHA256 header="X-Aftercare-Signature"'
 _SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 
@@ -91,15 +92,15 @@ class HmacGate:
         """See :class:`Gate`."""
         parts = _SIGNATURE.fullmatch(headers.get(SIGNATURE_HEADER, ""))
         if parts is None:
-            raise Unauthorized("a signature is required; send X-Aftercare-Signature: t=<Unix seconds>,v1=<hex>")
+            raise _unsigned("a signature is required; send X-Aftercare-Signature: t=<Unix seconds>,v1=<hex>")
         if not body or "idempotency-key" in headers or any(name.startswith("ce-") for name in headers):
-            raise Unauthorized("only the body is signed, so it must hold the id; send application/cloudevents+json")
+            raise _unsigned("only the body is signed, so it must hold the id; send application/cloudevents+json")
         signed_at, given = parts.groups()
         text = b"%s.%s" % (signed_at.encode(), body)
         if sum(hmac.compare_digest(given, hmac.digest(key, text, "sha256").hex()) for key in self._keys) == 0:
-            raise Unauthorized("the signature is not of this body and time with an active key")
+            raise _unsigned("the signature is not of this body and time with an active key")
         if abs(self._clock() - int(signed_at)) > self._window_s:
-            raise Unauthorized("the signature is too old or ahead of time; sign again, and compare the clocks")
+            raise _unsigned("the signature is too old or ahead of time; sign again, and compare the clocks")
 
 
 class OidcGate:
@@ -153,6 +154,10 @@ def _bearer(headers: Mapping[str, str]) -> str:
     if scheme.lower() != "bearer" or not shown.strip():
         raise Unauthorized("a bearer token is required; send Authorization: Bearer <token>")
     return shown.strip()
+
+
+def _unsigned(message: str) -> Unauthorized:
+    return Unauthorized(message, challenge=_SIGNED)
 
 
 def _issued_tokens(settings: ServingSettings) -> Tokens:

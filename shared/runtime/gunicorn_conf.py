@@ -7,17 +7,23 @@ starts, so a wrong setting stops the process in one sentence instead of failing 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
-from functions_framework.aio import create_asgi_app
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.base import Worker
 
 from shared.domain.errors import ConfigurationError
+from shared.runtime.flaskless import flaskless
+from shared.runtime.worker import ServerLog, Worker
+
+gc.disable()  # nothing that is imported is garbage, and looking for some takes a twentieth of a cold start
+with flaskless():
+    from functions_framework.aio import create_asgi_app
 
 bind = os.environ.get("APP_BIND") or f"0.0.0.0:{os.environ.get('PORT', '8080')}"
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = Worker
+logger_class = ServerLog
 workers = 1
 # The heartbeat file must not touch a disk: a read-only root, or a slow one, would kill healthy workers.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - gunicorn's own advice
@@ -34,8 +40,10 @@ control_socket_disable = True
 def post_worker_init(worker: Worker) -> None:
     """Load the function; refuse to start in one sentence when a setting is wrong."""
     try:
+        worker.secret_files.check()
         worker.wsgi = create_asgi_app()  # type: ignore[no-untyped-call]
     except ConfigurationError as error:
-        function = os.path.basename(os.path.dirname(os.environ.get("FUNCTION_SOURCE", "")))  # noqa: PTH119, PTH120
-        sys.stderr.write(f"{function or 'function'} cannot start: {error}.\n")
+        worker.log.critical("The function cannot start: %s.", error)
         sys.exit(Arbiter.APP_LOAD_ERROR)
+    gc.freeze()
+    gc.enable()

@@ -87,8 +87,8 @@ def refusal(error: AftercareError, style: Style) -> Response:
     headers = {}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = str(_RETRY_AFTER_S)
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, Unauthorized):
+        headers["www-authenticate"] = error.challenge
     if style is not Style.PLAIN:
         return Response(status_code=status, headers=headers)
     problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": str(error)}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from shared.runtime import replies
 from shared.runtime.answers import Answer, UseCase
 from shared.runtime.auth import gate
 from shared.runtime.cloudevents import is_tick
-from shared.runtime.logs import configure
+from shared.runtime.logs import configure, places
 from shared.runtime.requests import Reader, style_of
 from shared.runtime.settings import ServingSettings
 
@@ -115,7 +114,7 @@ class _Pipeline:
         except AftercareError as error:
             return _refuse(error, request, seen)
         except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug is answered 500 and logged once
-            seen |= {"outcome": "bug", "error": type(error).__name__, "trace": _places(error)}
+            seen |= {"outcome": "bug", "error": type(error).__name__, "trace": places(error)}
             return Response(status_code=500)
 
     async def _handle(self, request: Request, seen: dict[str, Any]) -> Response:
@@ -196,9 +195,3 @@ def _summary(answers: Sequence[Answer]) -> dict[str, Any]:
 def _counted(answers: Sequence[Answer]) -> dict[str, int]:
     outcomes = [answer.outcome for answer in answers]
     return {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
-
-
-def _places(error: Exception) -> list[str]:
-    """Where it happened, without the message: messages carry values."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

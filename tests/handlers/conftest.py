@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -63,3 +65,11 @@ def function(client, settings):
         return client(serve("probe", settings(**changes), routes, deadline_s=deadline_s))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_stopping() -> Iterator[None]:
+    """A server of an earlier test, which has stopped, must not tell a function of this one to stop."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)

@@ -11,6 +11,7 @@ import pytest
 from tests.senders import PROBLEM, STRUCTURED, batch, binary, plain, structured, tick, with_headers
 from tests.use_cases import EVENT, done, never_called
 
+CHALLENGE = 'HMAC-SHA256 header="X-Aftercare-Signature"'
 KEY, OLD = "hunter2-CANARY-" + "k" * 32, "o" * 32
 
 
@@ -55,7 +56,7 @@ async def test_a_signed_event_is_let_in(guarded, style, key):
 async def test_anything_else_is_a_401(guarded, request_, capsys):
     answer = await guarded(never_called()).post("", **request_)
 
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
     assert "CANARY" not in answer.text + "".join(capsys.readouterr())
 
 
