@@ -12,52 +12,73 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.patterns import pattern
+
 # --- What a secret is called -----------------------------------------------------------------------------------------
 
 # A name is telling when it *ends* in one of these: `secretname`, `token_count` and `password_file` are something else.
 _ELSEWHERE: Final = r"密[碼码鑰钥]|金鑰|口令|令牌|權杖"
+_FULL_WIDTH: Final = "\uff0c\u3002\uff1b\u3001\uff01\uff1f\uff09\u300d"
 _KEYWORD: Final = (
     r"(?P<key>(?:pass(?:word|wd|phrase|code)?|pwd|secret(?:[_.-]?id)?|token|credentials?|key(?:[_-]?data)?"
     rf"|{_ELSEWHERE})[_-]?[0-9]{{0,2}})"
 )
 # Searched up to the end of a keyword: what has to stand before `key` and `pass`, and what must not before `secret`.
-QUALIFIED: Final = re.compile(
+QUALIFIED: Final = pattern(
     r"(?:(?:api|auth|access|secret|private|account|signing|encryption|shared|client|app|application|master|license|ssh"
     r"|deploy|webhook|session)[_. -]?(?:access[_-]?)?key(?:[_-]?data)?"
     r"|(?:[^a-z]|^|db|user|admin|root|my|smtp|redis)pass|pass(?:word|wd|phrase|code)|pwd"
     rf"|(?<!pull)secret(?:[_.-]?id)?|token|credentials?|{_ELSEWHERE})[_-]?[0-9]{{0,2}}\Z"
 )
-OTHER_TELLING_NAME: Final = re.compile(
+OTHER_TELLING_NAME: Final = pattern(
     r"(?:(?:password|token)s|cookies?|authorization|connection[_-]?string|dockerconfigjson"
     r"|(?:tls|ssl|ca|server)[._-]key|\.pem|id_(?:rsa|dsa|ecdsa|ed25519))\Z"
 )
-ASSIGNED: Final = re.compile(rf"{_KEYWORD}(?P<sign>\\{{0,3}}[\"'`]?[ \t]{{0,3}}(?:=>|:=|[:=\uff1a])[ \t]{{0,3}})")
-OPTION: Final = re.compile(
+# Either an assignment, or a sentence: "the password for db-0 is ...", "token ...", "密碼是 ...".
+ASSIGNED: Final = pattern(
+    rf"{_KEYWORD}(?:(?P<sign>\\{{0,3}}[\"'`]?[ \t]{{0,3}}(?:=>|:=|[:=\uff1a])[ \t]{{0,3}})"
+    r"|(?P<said>[ ]?(?:是|[為为](?!空)|改成|改[為为]|[設设][為为成])[ ]?"
+    r"|(?:[ ](?:for|of|on)[ ][\w./-]{1,63})?[ ](?:(?:is|was|to|now)[ ]){0,2}(?:(?:is|was):[ ])?))"
+)
+OPTION: Final = pattern(
     rf"-(?<![\w-]-)-?(?:[a-z0-9]{{1,20}}[-_]){{0,4}}[a-z0-9]{{0,20}}?{_KEYWORD}(?P<sign>[ \t]{{1,3}})(?!-)"
 )
-VALUE: Final = re.compile(
+VALUE: Final = pattern(
     r"(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?!(?P=quote))(?:\\\\\\.|\\.|[^\\\n]))*)"
     # Closing characters end a bare value only where something else begins, so that a password may hold them.
-    r"|(?P<bare>(?:[^\s\"'`,;&)\]}|<>]|[\"'`,;&)\]}|<>](?![\s\"'`,;:)\]}]|$|[\w.-]{1,40}[=:]))+)"
+    rf"|(?P<bare>(?:[^\s\"'`,;&)\]}}|<>{_FULL_WIDTH}]|[\"'`,;&)\]}}|<>](?![\s\"'`,;:)\]}}{_FULL_WIDTH}]|$|[\w.-]{{1,40}}[=:]))+)"
 )
+# What a sentence says next, as far as it may be a secret; and what it is otherwise.
+SAID: Final = pattern(r"[\"'`]?(?P<bare>[!-~]{6,256}?(?<![.,;:)]))(?=[.,;:!?)\"'`\]]{0,3}(?:[^!-~]|\Z))")
+SAID_OTHERWISE: Final = pattern(
+    r"[0-9][0-9.,:/TZ+-]*+[A-Za-z%]{0,3}"  # a date, an address, a version, an amount
+    # TLSv1.3, HTTP/1.1, OAuth2, SHA256, postgres16
+    r"|(?:[A-Z]{0,12}[a-z]{0,12}|OAuth)/?[0-9]{1,3}(?:[-_/.][A-Za-z0-9]{1,6}){0,3}"
+    r"|[0-9a-f]{6,12}"  # a short commit id
+    r"|[a-z_.]{2,30}=.{0,256}|[a-z0-9]{2,8}:.{0,256}"  # attempt=3, sha256:...
+    r"|[/(\[{#@&.].{0,256}|[a-z0-9_.-]{0,64}/[a-z0-9_./-]{0,256}"  # a path, a reference
+    r"|[a-z0-9_.-]{0,64}\.[a-z]{2,5}"  # a file, a host
+)
+DIGITS: Final = pattern(r"[0-9]{6,12}")
+DIGIT: Final = pattern(r"[0-9]")
 
 # What stands where a secret would: words for a state, and forms of a variable, a placeholder, a file or an object.
-STATE: Final = re.compile(
+STATE: Final = pattern(
     r"true|false|null|none|nil|yes|no|on|off|auto|empty|unset|missing|invalid|expired?|required|optional|changed"
     r"|rotated|denied|revoked|unknown|mounted|created|deleted|updated|synced|refreshed|not|is|was|has|must|the|for",
     re.ASCII | re.IGNORECASE,
 )
-STAND_IN: Final = re.compile(
+STAND_IN: Final = pattern(
     r"\*{2,}|[xX]{3,}|\.{3,}|<[^<>]{0,60}>?|\[?(?i:redacted|masked|hidden|removed|filtered)\]?|%[a-z]"
     r"|\$[A-Z_][A-Z0-9_]{0,60}|\$\{[^{}]{0,60}\}?|\$\([^()]{0,60}\)?|[\[{|>].{0,80}|(?:file|vault|ref\+vault):.{0,200}"
     r"|(?:\./|/(?:[a-z][a-z0-9_.-]{0,60}/)+).{0,200}",
     re.ASCII,
 )
-OBJECT_NAME: Final = re.compile(
+OBJECT_NAME: Final = pattern(
     r"(?=.{0,80}[-/])(?![0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"
     r"[a-z0-9][a-z0-9.-]{0,80}(?:/[a-z0-9][a-z0-9.-]{0,80})?"
 )
-UNLIKE_A_WORD: Final = re.compile(r"[0-9!@#$%^&*+=/~?]")
+UNLIKE_A_WORD: Final = pattern(r"[0-9!@#$%^&*+=/~?]")
 
 # --- Where a secret stands -------------------------------------------------------------------------------------------
 
@@ -78,11 +99,24 @@ class Place:
 
 
 _USER: Final = r"://[^\s/:@\"'<>?#\[\]]{0,256}:"
+# The end of a name that is telling beyond doubt, for places where nothing else says what the value is.
+_TELLING: Final = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|secret(?:_?id)?|token|credentials?"
+    r"|(?:api|access|secret|private|signing|encryption|account)[_-]?key)[_-]?[0-9]{0,2}"
+)
+_VALUE_LINE: Final = r"[ ]{0,40}value:[ ]{1,4}[\"']?(?P<s>(?![$<{*\[|>])[^\s\"']++)"
+_TAGS: Final = "|".join(
+    f"(?<={name}>)"
+    for name in (
+        *("password", "passwd", "passphrase", "pwd", "secret", "secret_id", "token", "credentials"),
+        *(f"{of}{sign}key" for of in ("api", "access", "secret", "private", "signing") for sign in ("", "_", "-")),
+    )
+)
 _HEADER: Final = r"\\{0,3}[\"']?\s{0,3}[:=,]\s{0,3}\[?\\{0,3}[\"']?"
 
 PLACES: Final = tuple(
-    Place(kind, literal, re.compile(pattern, re.ASCII))
-    for kind, literal, pattern in (
+    Place(kind, literal, pattern(source, re.ASCII))
+    for kind, literal, source in (
         ("telegram-token", ":", r":(?<=[0-9]{8}:)(?P<s>[\w-]{35,}+)"),
         ("url-password", "://", rf"{_USER}(?P<s>(?!\d{{1,5}}[/?#])[^\s\"'<>/?#]{{1,512}})@"),
         ("url-password", "://", rf"{_USER}(?P<s>(?!\d{{1,5}}[/?#,])[^\s\"'<>@]{{1,128}})@(?=[\w.-])"),
@@ -91,7 +125,7 @@ PLACES: Final = tuple(
         (
             "authorization",
             "authorization",
-            rf"authorization{_HEADER}(?:bearer|basic|token|negotiate|ntlm|apikey|key)[ ]+(?P<s>[^\s\"'\\]++)",
+            rf"authorization{_HEADER}(?:bearer|basic|token|negotiate|ntlm|apikey|key)[ ]+(?P<s>(?![<${{])[^\s\"'\\]++)",
         ),
         (
             "authorization",
@@ -116,6 +150,12 @@ PLACES: Final = tuple(
         ("password", "redis-cli", r"redis-cli[ ](?:[^\n|;&]{0,200}?[ ])??-a[ ][\"']?(?P<s>[^\s\"'|;&]++)"),
         ("password", "sshpass", r"sshpass[ ]-p[ ]?[\"']?(?P<s>[^\s\"']++)"),
         ("literal", "create secret", r"--from-literal[= ][\"']?[\w.-]{1,64}=(?P<s>[^\s\"']++)"),
+        ("secret", "</", rf">(?:{_TAGS})(?P<s>(?![$<{{*])[^<>\s]{{1,512}}+)</"),
+        (
+            "secret",
+            "value:",
+            rf"name:[ ]{{1,4}}[\"']?[\w.-]{{0,60}}?{_TELLING}[\"']?[ ]{{0,4}}\r?\n{_VALUE_LINE}",
+        ),
         ("url-signature", "sig=", r"sig=(?<=[?&]sig=)(?P<s>[\w%-]{20,}+)"),
         (
             "webhook",
@@ -125,26 +165,24 @@ PLACES: Final = tuple(
     )
 )
 
-PRIVATE_KEY: Final = re.compile(
+PRIVATE_KEY: Final = pattern(
     r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?:[\w+/=\s\\:,.()]|-(?!-))*"
     r"(?:-----END [A-Z0-9 ]{0,60}-----)?",
     re.ASCII,
 )
 # The values of a Kubernetes Secret written as YAML or JSON; both apply only to a text that has such an object.
-SECRET_OBJECT: Final = re.compile(r"kind\\{0,3}[\"']?:\s{0,3}\\{0,3}[\"']?Secret\b", re.ASCII)
+SECRET_OBJECT: Final = pattern(r"kind\\{0,3}[\"']?:\s{0,3}\\{0,3}[\"']?Secret\b", re.ASCII)
 SECRET_DATA: Final = (
     (
-        re.compile(
-            r"^(?P<indent>[ ]{0,40})(?:data|stringData):[ ]{0,4}\n(?:(?P=indent)[ ]+\S.*(?:\n|\Z))+", re.MULTILINE
-        ),
-        Place("secret", "", re.compile(r"^[ ]+(?:[\w.-]{1,253}:(?:[ ]+|$))?(?P<s>.+)$", re.MULTILINE)),
+        pattern(r"^(?P<indent>[ ]{0,40})(?:data|stringData):[ ]{0,4}\n(?:(?P=indent)[ ]+\S.*(?:\n|\Z))+", re.MULTILINE),
+        Place("secret", "", pattern(r"^[ ]+(?:[\w.-]{1,253}:(?:[ ]+|$))?(?P<s>.+)$", re.MULTILINE)),
     ),
     (
-        re.compile(r"\"(?:data|stringData)\\{0,3}\"\s{0,3}:\s{0,3}\{[^{}]*+\}"),
+        pattern(r"\"(?:data|stringData)\\{0,3}\"\s{0,3}:\s{0,3}\{[^{}]*+\}"),
         Place(
             "secret",
             "",
-            re.compile(r":\s{0,3}(?P<q>\\{0,3}\")(?P<s>(?:(?!(?P=q))(?:\\\\\\.|\\.|[^\\]))+)"),
+            pattern(r":\s{0,3}(?P<q>\\{0,3}\")(?P<s>(?:(?!(?P=q))(?:\\\\\\.|\\.|[^\\]))+)"),
         ),
     ),
 )
@@ -180,7 +218,7 @@ _TOKENS: Final = (
     ("AGE-SECRET-KEY-1", r"[A-Z0-9]{50,}+", "private-key"),
 )
 # A token takes the rest of its word with it, so that what is left does not look different once it is masked.
-TOKEN: Final = re.compile("|".join(re.escape(start) + rest + r"[\w-]*+" for start, rest, _ in _TOKENS), re.ASCII)
+TOKEN: Final = pattern("|".join(re.escape(start) + rest + r"[\w-]*+" for start, rest, _ in _TOKENS), re.ASCII)
 
 
 def kind_of_token(token: str) -> str:
@@ -191,9 +229,9 @@ def kind_of_token(token: str) -> str:
 # A piece of nearly everything above, in lower case: a text without any has nothing to redact. The pieces begin at
 # letters that are rare in prose, wherever in the word they stand, so that most characters are passed over by one test.
 # (Google's and Amazon's temporary tokens come with a name that triggers.)
-TRIGGER: Final = re.compile(
+TRIGGER: Final = pattern(
     r"c(?:ret|reden|ookie|url |kr_|li |_(?<=whsec_))|p(?:ass|wd|m_|ypi-|at[-_]|_v1_)|b(?=earer|asic )|v(?=[sbr]\.)"
     r"|g(?:h[a-z]_|l[a-z]{1,5}[-_]|\.(?<=sg\.)|=(?<=sig=)|ram(?<=telegram))|x(?:ox|app-|-(?<=gocspx-))|j(?<=eyj)"
     r"|k(?:e[yn]|_[lt]|-[a-z0-9]|ia[a-z0-9]|\.com/|s?/|b2/)|z(?:(?<=authoriz)|a(?<=aiza))|ql(?<=mysql)"
 )
-TRIGGER_ELSEWHERE: Final = re.compile(_ELSEWHERE)
+TRIGGER_ELSEWHERE: Final = pattern(_ELSEWHERE)

@@ -65,7 +65,7 @@ def _words(rng: random.Random) -> str:
 
 
 # How a token begins (what it shows to everybody), and how it goes on.
-_TOKENS: Final[Mapping[str, tuple[str, Maker]]] = {
+TOKENS: Final[Mapping[str, tuple[str, Maker]]] = {
     "JWT": ("", _jwt),
     "AWS access key": ("AKIA", lambda rng: _drawn(rng, _UPPER, 16)),
     "GitHub personal": ("ghp_", lambda rng: _drawn(rng, _ALNUM, 36)),
@@ -206,7 +206,7 @@ _IN_PLACES: Final = (
 
 def tokens(rng: random.Random) -> Iterator[Sample]:
     """Secrets that tell by their own form what they are, in places that say nothing."""
-    for kind, (start, make) in _TOKENS.items():
+    for kind, (start, make) in TOKENS.items():
         for around in _AROUND_TOKENS:
             rest = make(rng)
             yield Sample(kind, around.format(start + rest), rest)

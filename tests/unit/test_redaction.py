@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,22 +10,8 @@ from hypothesis import strategies as st
 
 from shared.domain.redaction import redact, redact_text
 from shared.testing.secret_samples import NAMES, PLAIN_SECRETS, named, placed, tokens
-
-MASK = re.compile(r"\[redacted:[a-z-]+(?:\.\.[A-Za-z0-9_-]{4})?\]")
-BENIGN_LINES = (Path(__file__).parent / "benign_lines.txt").read_text(encoding="utf-8").splitlines()
-
-
-def survivors(secret, output):
-    """What is left of a secret: pieces of five characters, or of four where it has fewer than 16 in all.
-
-    A tail inside a mask is what long ones may leave.
-    """
-    size = 5 if len(secret) >= 16 else 4
-    outside = MASK.sub("\0", output)
-    found = [secret[at : at + size] for at in range(len(secret) - size + 1) if secret[at : at + size] in outside]
-    if len(secret) < 16:
-        found += [mask for mask in MASK.findall(output) if ".." in mask and mask[-5:-1] in secret]
-    return found
+from tests.redaction.benign import lines
+from tests.redaction.measuring import MASK, survivors
 
 
 @pytest.mark.parametrize("samples", [tokens, named, placed])
@@ -80,24 +64,9 @@ def test_tokens_do_not_survive_in_structures():
             assert not survivors(sample.secret, output), sample
 
 
-def test_what_operations_say_passes_unchanged():
-    rng = random.Random(4)
-
-    def hexadecimal(size):
-        return "".join(rng.choices("0123456789abcdef", k=size))
-
-    def filled(line):
-        names = {f"hex{size}": hexadecimal(size) for size in (7, 12, 16, 32)}
-        pod = f"{rng.choice(['api', 'km-write', 'token-issuer'])}-{hexadecimal(9)}-{hexadecimal(5)}"
-        uuid = "-".join(hexadecimal(size) for size in (8, 4, 4, 4, 12))
-        time = "2026-01-31T12:00:00.123Z"
-        return line.format(pod=pod, uuid=uuid, time=time, sha1=hexadecimal(40), sha256=hexadecimal(64), **names)
-
-    lines = [filled(line) for line in BENIGN_LINES for _ in range(4)]
-    changed = [(line, redact_text(line)) for line in lines if redact_text(line) != line]
-    assert len(lines) >= 300
-    assert len(changed) / len(lines) <= 0.005, changed[:20]
-    assert redact_text("\n".join(lines)) == "\n".join(lines)
+def test_what_operations_say_passes_unchanged_as_one_text():
+    text = "\n".join(lines(4, 400))
+    assert redact_text(text) == text
 
 
 KUBERNETES_SECRET = {
@@ -217,6 +186,16 @@ FRAGMENTS = [
         "@tcp(",
         "create secret --from-literal=a=",
     ),
+    *(
+        "password is ",
+        "token ",
+        " for db is ",
+        "是",
+        "<password>",
+        "</password>",
+        "name: token\n  value: ",
+        "Xy7Zq9Kw2",
+    ),
 ]
 texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=12).map("".join)
 fields = st.sampled_from([*NAMES, "name", "value", "kind", "data", "auth"]) | texts
@@ -274,22 +253,33 @@ HOSTILE = [
     *("xox", "sk-", "SG.", "hvs.", "12345678:", "sig=", "hooks.slack.com/services/", "kind: Secret\ndata:\n a: b\n"),
     *("data:\n ", '"data":{', '"kind":"Secret","data":{"a":"', "[redacted:", "[redacted:token]", "\\", '"', " ", "\n"),
     *("a", "{", "<", "password: a\n", "password: word ", "pass", "secret_", "access_key", "key_data", "密碼\uff1a"),
+    *(
+        "password for ",
+        "password is ",
+        "token is now ",
+        "密碼是",
+        "password a1",
+        "<password>a</",
+        "name: token\n value: ",
+    ),
     *("create secret --from-literal=", "\u0130password=", "a.", "a-", "a_", "1", "/", "./", "$(", "token: <"),
 ]
 
 
 def seconds(text):
-    """Time of this thread alone, the best of five: what else the machine does must not count."""
-    best = float("inf")
-    for _ in range(5):
-        began = time.thread_time()
-        redact_text(text)
-        best = min(best, time.thread_time() - began)
-    return best
+    """Time of this thread alone: what else the machine does must not count."""
+    began = time.thread_time()
+    redact_text(text)
+    return time.thread_time() - began
+
+
+def growth(unit):
+    start = 'password=x kind: Secret\n"data": @tcp( hook '  # so that every rule is tried
+    small, large = (seconds(start + unit * (size // len(unit))) for size in (4_000, 32_000))
+    return large / small
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_time_grows_with_the_text_and_not_with_its_square(unit):
-    start = 'password=x kind: Secret\n"data": @tcp( hook '  # so that every rule is tried
-    small, large = (seconds(start + unit * (size // len(unit))) for size in (4_000, 32_000))
-    assert large / small < 32, "8 times the text; its square would take 64 times as long"
+    # 8 times the text; its square would take 64 times as long, every time.
+    assert any(growth(unit) < 32 for _ in range(5))
