@@ -11,10 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs routes bench chaos fuzz stack manifests images sbom lock clean environment
+.PHONY: help run demo test check audit docs routes bench chaos chaos-short fuzz mutants redaction stack manifests images sbom lock clean environment
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## start everything here, play the story, keep serving until Ctrl-C
 	@$(PYTHON) shared/local/bootstrap.py --step '[1/6]'
@@ -27,11 +27,15 @@ demo: ## the same story, then stop; exits 0 only when every promise held
 test: environment ## all tests, against real PostgreSQL and Redis
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: environment ## style, types, direction of imports
+check: environment ## style, types, direction of imports, constants and files that look like secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m shared.local.leaks
+
+audit: environment ## known vulnerabilities in what the images hold; asks osv.dev, so it needs the network
+	@$(BIN)/python -m shared.local.audit $(ARGS)
 
 docs: environment ## remake the pages that are made from the code
 	@$(BIN)/python -m shared.local.reference
@@ -45,8 +49,17 @@ bench: environment ## measured beside pgbench, as ratios
 chaos: environment ## kill -9, over and over, and count what was lost
 	@$(BIN)/python -m tests.faults $(ARGS)
 
+chaos-short: environment ## one round of each kind, in three minutes
+	@$(BIN)/python -m tests.faults --short $(ARGS)
+
 fuzz: environment ## 10,000 bad requests to each function, and count what was let in
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+mutants: environment ## one small change at a time to every decision: a test must notice
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
+redaction: environment ## recall for each type of secret, and how often something else is taken for one
+	@$(BIN)/python -m tests.redaction $(ARGS)
 
 stack: environment ## where there is no broker: remake the file that tells functions who wants which event
 	@$(BIN)/python -m shared.local.stack routes $(GATEWAY) $(if $(WAIT),--wait)
