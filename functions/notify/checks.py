@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from functions.notify.settings import Settings
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.commands.findings import Check, Findings, ok, unset, wrong
 from shared.domain.calls import CallFailed
 
@@ -30,7 +30,7 @@ async def _telegram(settings: Settings) -> Findings:
         yield unset("telegram", "TELEGRAM_BOT_TOKEN is not set: other channels are told")
         return
     url = f"{settings.telegram_api_url.rstrip('/')}/bot{settings.telegram_bot_token.get_secret_value()}"
-    async with http_client() as http:
+    async with HttpClient() as http:
         try:
             answer = await Endpoint(http=http, url=url, timeout_s=settings.notify_timeout_seconds).get("/getMe")
         except CallFailed as error:

@@ -11,7 +11,7 @@ from functions.notify.handler import Ports, create_handler
 from functions.notify.model import ACCEPTS, REQUEST_TYPE
 from functions.notify.settings import Settings
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.system import SystemClock
 from shared.runtime.requests import EventReader
@@ -32,7 +32,7 @@ pace = Pace(gather_s=settings.notify_gather_seconds, interval_s=settings.notify_
 
 ports = Ports(
     deliveries=deliveries,
-    couriers=[DestinationCourier(receiver, deliveries, clock, pace) for receiver in receivers(settings, http_client())],
+    couriers=[DestinationCourier(receiver, deliveries, clock, pace) for receiver in receivers(settings, HttpClient())],
     give_up_s=settings.notify_give_up_seconds,
 )
 handle = serve(

@@ -12,7 +12,12 @@ from shared.domain.events import PING
 from shared.domain.executions import EXECUTION_VERIFIED, ROLLBACK_PROPOSED, ExecutionVerified, RollbackProposed
 from shared.domain.governance import ALERT_RAISED, ALERT_RESOLVED, GovernanceAlert, GovernanceAlertResolved
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED, KnowledgeQuarantined
-from shared.domain.remediations import REMEDIATION_REVIEW_REQUESTED, RemediationReviewRequested
+from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
+    REMEDIATION_REVIEW_REQUESTED,
+    RemediationApproved,
+    RemediationReviewRequested,
+)
 
 FUNCTION: Final = "notify"
 REQUEST_TYPE: Final = ALERT_RAISED
@@ -31,6 +36,7 @@ ACCEPTS: Final[dict[str, type[Contract]]] = {
     EXECUTION_VERIFIED: ExecutionVerified,
     ROLLBACK_PROPOSED: RollbackProposed,
     REMEDIATION_REVIEW_REQUESTED: RemediationReviewRequested,
+    REMEDIATION_APPROVED: RemediationApproved,
     DRIFT_DETECTED: DriftDetected,
     KNOWLEDGE_QUARANTINED: KnowledgeQuarantined,
     PING: Tick,

@@ -19,7 +19,7 @@ from shared.domain.executions import ROLLBACK_PROPOSED
 from shared.domain.governance import ALERT_RAISED, ALERT_RESOLVED
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED
 from shared.domain.ports import Clock
-from shared.domain.remediations import REMEDIATION_REVIEW_REQUESTED
+from shared.domain.remediations import REMEDIATION_APPROVED, REMEDIATION_REVIEW_REQUESTED
 from shared.testing.clocks import NOON
 from shared.testing.events import DIGEST, INCIDENT, execution_verified, sample
 
@@ -204,6 +204,21 @@ def review_requested(**changes: Any) -> Event:
     return sample(REMEDIATION_REVIEW_REQUESTED, {**data, **changes}, id="review-1")
 
 
+def plan_approved(**changes: Any) -> Event:
+    """``remediation.approved``, in an issue."""
+    data = {
+        "proposal_id": "p-1",
+        "incident_id": INCIDENT,
+        "approval_id": "apr-9",
+        "approved_by": ["ada", "grace"],
+        "digest": DIGEST,
+        "command": "kubectl drain worker-3",
+        "approved_at": NOON.isoformat(),
+        "issue": {"number": 12, "url": "https://git.example/ops/reviews/issues/12"},
+    }
+    return sample(REMEDIATION_APPROVED, {**data, **changes}, id="approved-1")
+
+
 def drift_detected(**changes: Any) -> Event:
     """``config.drift-detected``."""
     fields = [
@@ -231,4 +246,4 @@ def one_of_each() -> list[Event]:
     verdicts = [execution_verified(verdict, id=verdict) for verdict in ("success", "degraded", "failed", "timeout")]
     relapse = execution_verified("failed", id="relapse", revises="success")
     others = [rollback_proposed(), alert_raised(), alert_resolved(), review_requested(), drift_detected()]
-    return [*verdicts, relapse, *others, quarantined()]
+    return [*verdicts, relapse, *others, plan_approved(), quarantined()]

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from datetime import UTC
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,11 +19,12 @@ from functions.notify.core.rendering import Button, Message, View, render
 from functions.notify.settings import Settings
 from functions.notify.telegram import LIMIT, TelegramChannel
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.local.simulators.faults import Fault
 from shared.local.simulators.telegram import Chat, TelegramSimulator
 from shared.testing.events import execution_verified
 from shared.testing.notify import one_of_each, review_requested
+from tests.in_process import InProcess
 
 TOKEN = "123456:AAH-CANARY-token"
 CHAT, FORUM = -1001, -1002
@@ -41,7 +41,7 @@ def telegram():
 @pytest.fixture
 async def channel(telegram):
     """From a chat to a channel of it."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(telegram.app())) as http:
+    async with InProcess(telegram.app()) as http:
 
         def make(chat=CHAT, topic=None, *, token=TOKEN, timeout_s=5.0):
             endpoint = Endpoint(http=http, url=f"http://telegram.example/bot{token}", timeout_s=timeout_s)
@@ -93,8 +93,7 @@ async def test_no_content_of_an_event_is_refused(texts):
     telegram.chats = {CHAT: Chat()}
     event = execution_verified("failed", command="".join(texts))
     event.data["regressions"] = texts
-    transport = httpx.ASGITransport(telegram.app())
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with InProcess(telegram.app()) as http:
         channel = TelegramChannel(Endpoint(http=http, url=f"http://telegram.example/bot{TOKEN}"), chat=str(CHAT))
         assert await channel.show(message(event)) == Shown("1")
     assert len(telegram.asked) == 1
@@ -163,7 +162,7 @@ async def test_a_lost_reply_leaves_it_open_whether_it_arrived(telegram, channel)
 
 
 async def test_a_telegram_that_is_not_there():
-    async with http_client() as http:
+    async with HttpClient() as http:
         endpoint = Endpoint(http=http, url=f"http://127.0.0.1:1/bot{TOKEN}", timeout_s=1)
         assert await TelegramChannel(endpoint, chat="1").show(PLAIN) == Lost("unreachable")
 
@@ -173,14 +172,14 @@ async def test_an_answer_that_is_not_telegrams_is_no_success():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"<html>Please log in</html>"})
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(portal)) as http:
+    async with InProcess(portal) as http:
         endpoint = Endpoint(http=http, url="http://telegram.example/bot1:x")
         assert await TelegramChannel(endpoint, chat="1").show(PLAIN) == Lost("answered 200")
 
 
 async def test_the_token_is_in_no_log_at_any_level_and_in_no_outcome(telegram, caplog):
     caplog.set_level(logging.DEBUG)
-    async with telegram.serving() as url, http_client() as http:
+    async with telegram.serving() as url, HttpClient() as http:
         given = {
             "AUTH_MODE": "network",
             "DATABASE_URL": "postgresql://u@h/d",

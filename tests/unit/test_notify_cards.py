@@ -38,6 +38,7 @@ from shared.testing.notify import (
     alert_resolved,
     drift_detected,
     one_of_each,
+    plan_approved,
     quarantined,
     review_requested,
     rollback_proposed,
@@ -134,6 +135,14 @@ def test_a_review_leads_to_its_issue():
     card, facts = told(review_requested())
     assert card.issue == "https://git.example/ops/reviews/issues/12"
     assert (facts["tier"], facts["risk"]) == ("tier.dual", "72/100")
+
+
+def test_an_approval_says_who_agreed_to_what():
+    card, facts = told(plan_approved())
+    assert (facts["approved_by"], facts["command"]) == ("ada, grace", "kubectl drain worker-3")
+    assert card.issue == "https://git.example/ops/reviews/issues/12"
+    assert card.level == told(review_requested())[0].level
+    assert told(plan_approved(issue=None))[0].issue is None
 
 
 def test_drift_tells_what_differs_and_nothing_else():

@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 
-import httpx
 import pytest
 
 from functions.notify.apprise_channel import AppriseChannel
@@ -15,6 +14,7 @@ from functions.notify.core.cards import Level
 from functions.notify.core.catalogue import Locale
 from functions.notify.settings import Settings
 from functions.notify.telegram import TelegramChannel
+from shared.adapters.http import HttpClient
 from shared.domain.errors import ConfigurationError
 
 TOKEN = "123456:AAH-CANARY-token"
@@ -89,7 +89,7 @@ def test_no_complaint_repeats_a_token_or_a_url():
 
 def test_a_chat_is_asked_through_the_api_that_is_set():
     settings = load(**SIMPLE, TELEGRAM_API_URL="https://telegram.example/")
-    (receiver,) = receivers(settings, httpx.AsyncClient())
+    (receiver,) = receivers(settings, HttpClient())
     assert isinstance(receiver.channel, TelegramChannel)
     assert receiver.view.limit == 4096
 
@@ -97,12 +97,12 @@ def test_a_chat_is_asked_through_the_api_that_is_set():
 def test_a_url_without_the_library_is_refused_at_the_start(monkeypatch):
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(ConfigurationError, match=r"apprise is not installed; install aftercare\[notify\]") as refused:
-        receivers(load(NOTIFY_URLS="slack://CANARY"), httpx.AsyncClient())
+        receivers(load(NOTIFY_URLS="slack://CANARY"), HttpClient())
     assert "CANARY" not in str(refused.value)
 
 
 def test_the_library_is_not_loaded_for_telegram():
-    receivers(load(**SIMPLE), httpx.AsyncClient())
+    receivers(load(**SIMPLE), HttpClient())
     assert "apprise" not in sys.modules
 
 

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     FIX_RELAPSED = "fix_relapsed"
     ROLLBACK_PROPOSED = "rollback_proposed"
     REVIEW_REQUESTED = "review_requested"
+    PLAN_APPROVED = "plan_approved"
     ALERT_RAISED = "alert_raised"
     ALERT_RESOLVED = "alert_resolved"
     DRIFT_DETECTED = "drift_detected"

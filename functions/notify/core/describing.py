@@ -24,7 +24,12 @@ from shared.domain.executions import (
 from shared.domain.governance import ALERT_RAISED, ALERT_RESOLVED, GovernanceAlert, GovernanceAlertResolved, Severity
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED, KnowledgeQuarantined
 from shared.domain.redaction import redact, redact_text
-from shared.domain.remediations import REMEDIATION_REVIEW_REQUESTED, RemediationReviewRequested
+from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
+    REMEDIATION_REVIEW_REQUESTED,
+    RemediationApproved,
+    RemediationReviewRequested,
+)
 
 _MOST_ITEMS: Final = 12
 _VERDICTS: Final[Mapping[Verdict, tuple[Kind, Level]]] = {
@@ -150,6 +155,26 @@ def _review(event: Event) -> Card:
     )
 
 
+def _approved(event: Event) -> Card:
+    said = validated(RemediationApproved, event.data)
+    url = None if said.issue is None else said.issue.url
+    return Card(
+        kind=Kind.PLAN_APPROVED,
+        level=Level.WARNING,  # whoever was asked to review is told of the end
+        identity=derived_id(Kind.PLAN_APPROVED, said.approval_id, said.digest),
+        about=said.incident_id,
+        facts=_facts(
+            _said("command", said.command),
+            _said("approved_by", _joined(said.approved_by)),
+            _said("proposal", said.proposal_id),
+            None if said.issue is None else _said("issue", f"#{said.issue.number} {said.issue.url}"),
+            _at(said.approved_at.isoformat()),
+        ),
+        names=_names(incident=said.incident_id, proposal=said.proposal_id),
+        issue=url,
+    )
+
+
 def _drift(event: Event) -> Card:
     said = validated(DriftDetected, event.data)
     telling = [field for field in said.fields if field.status in _TELLING]
@@ -187,6 +212,7 @@ _DESCRIPTIONS: Final[Mapping[str, Callable[[Event], Card | None]]] = {
     ALERT_RAISED: _raised,
     ALERT_RESOLVED: _resolved,
     REMEDIATION_REVIEW_REQUESTED: _review,
+    REMEDIATION_APPROVED: _approved,
     DRIFT_DETECTED: _drift,
     KNOWLEDGE_QUARANTINED: _quarantined,
 }

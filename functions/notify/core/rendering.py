@@ -27,12 +27,15 @@ _SIGNS: Final[Mapping[Kind, str]] = {
     Kind.FIX_RELAPSED: "🔴",
     Kind.ROLLBACK_PROPOSED: "🟠",
     Kind.REVIEW_REQUESTED: "🟣",
+    Kind.PLAN_APPROVED: "🟣",
     Kind.ALERT_RESOLVED: "🟢",
     Kind.DRIFT_DETECTED: "🟡",
     Kind.QUARANTINED: "🟠",
 }
 _SIGNS_OF_ALERTS: Final[Mapping[Level, str]] = {Level.VIOLATION: "🟠", Level.CRITICAL: "🔴"}
-_NOTED: Final = frozenset({Kind.ROLLBACK_PROPOSED, Kind.REVIEW_REQUESTED, Kind.QUARANTINED, Kind.FIX_UNPROVEN})
+_NOTED: Final = frozenset(
+    {Kind.ROLLBACK_PROPOSED, Kind.REVIEW_REQUESTED, Kind.PLAN_APPROVED, Kind.QUARANTINED, Kind.FIX_UNPROVEN}
+)
 # How long a value may be, and how many facts a card may have: from generous to what always fits.
 _SQUEEZES: Final = (
     (1_500, 30),
