@@ -14,7 +14,8 @@ from shared.domain.failures import Failure, FailureClass
 SECRET = "hunter2-CANARY"
 
 CODES = {
-    FailureClass.CONFLICT: ["40001", "40P01", "55P03", "23505", "23P01"],
+    FailureClass.CONFLICT: ["40001", "40P01", "55P03"],
+    FailureClass.COLLISION: ["23505", "23P01"],
     FailureClass.CONNECTION: ["08000", "08003", "08006", "08P01", "57P01", "57P02", "57P05", "25P03", "40003"],
     FailureClass.OVERLOAD: ["53000", "53100", "53200", "53300", "57P03", "57014", "25006", "25P04", "58000", "58030"],
     FailureClass.OURS: ["42P01", "42703", "42501", "42601", "42804", "42883", "28000", "28P01", "3D000", "0A000"],

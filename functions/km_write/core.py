@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.domain.failures import Failure
-from shared.domain.retry import RetryPolicy, pause_before_retry
+from shared.domain.retry import RetryBudget, RetryPolicy, pause_before_retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ _EMERGENCY_S = 2.0
 
 
 def after_failure(
-    failure: Failure, *, attempt: int, elapsed_s: float, policy: WritePolicy, chance: float
+    failure: Failure, *, attempt: int, elapsed_s: float, policy: WritePolicy, budget: RetryBudget, chance: float
 ) -> Again | Defer | Refuse:
     """What to do after PostgreSQL was unavailable.
 
@@ -70,9 +70,10 @@ def after_failure(
         attempt: tries made so far, at least 1.
         elapsed_s: seconds since the first one began.
         policy: the limits.
+        budget: what is left for retries; another try is paid from it.
         chance: a number in [0, 1).
     """
     pause_s = pause_before_retry(failure.kind, attempt=attempt, elapsed_s=elapsed_s, policy=policy.retry, chance=chance)
-    if pause_s is not None:
+    if pause_s is not None and budget.spend():
         return Again(pause_s)
     return Defer() if policy.defer else Refuse()

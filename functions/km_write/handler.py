@@ -18,6 +18,7 @@ from shared.domain.events import Event
 from shared.domain.failures import Failure
 from shared.domain.knowledge import KNOWLEDGE_DEFERRED, SOURCE, WRITER, Cause, KnowledgeDeferred, Receipt
 from shared.domain.ports import Clock, DeadLetterQueue, KnowledgeStore
+from shared.domain.retry import RetryBudget
 from shared.domain.writes import write_of
 from shared.runtime.answers import Answer, UseCase
 
@@ -35,9 +36,11 @@ class Ports:
 
 def create_handler(ports: Ports, policy: WritePolicy) -> UseCase:
     """The use case: write what the events say, or keep the events."""
+    budget = RetryBudget()
 
     async def write_knowledge(events: Sequence[Event]) -> Sequence[Answer]:
         writes = [write_of(event) for event in events]
+        budget.earn()
         began = ports.clock.monotonic()
         for attempt in count(1):
             elapsed_s = ports.clock.monotonic() - began
@@ -46,7 +49,12 @@ def create_handler(ports: Ports, policy: WritePolicy) -> UseCase:
             except DatabaseUnavailable as error:
                 elapsed_s = ports.clock.monotonic() - began
                 decision = after_failure(
-                    error.failure, attempt=attempt, elapsed_s=elapsed_s, policy=policy, chance=ports.chance()
+                    error.failure,
+                    attempt=attempt,
+                    elapsed_s=elapsed_s,
+                    policy=policy,
+                    budget=budget,
+                    chance=ports.chance(),
                 )
                 match decision:
                     case Again(pause_s):

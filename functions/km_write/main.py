@@ -9,13 +9,14 @@ from functions.km_write.core import WritePolicy
 from functions.km_write.handler import Ports, create_handler
 from functions.km_write.model import ACCEPTS, REQUEST_TYPE
 from functions.km_write.settings import Settings
-from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.http import http_sink
 from shared.adapters.knowledge_store import PostgresKnowledge
+from shared.adapters.late_dead_letters import LateDeadLetters
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
+from shared.domain.dead_letters import Caps
 from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
 from shared.runtime.settings import Durability
@@ -31,12 +32,12 @@ caps = Caps(
     bytes=settings.dlq_max_bytes,
     durability_asserted=settings.dlq_durability is Durability.ASSERTED,
 )
-redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
+redis_url = settings.redis_url.get_secret_value()
 sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 
 ports = Ports(
     knowledge=PostgresKnowledge(database, announce=sink is not None),
-    dead_letters=RedisDeadLetters(redis, caps),
+    dead_letters=LateDeadLetters(redis_url, caps, timeout_s=settings.queue_timeout_seconds),
     clock=SystemClock(),
     chance=random.random,
     committed=Relay(database, sink).nudge,

@@ -2,7 +2,8 @@
 
 pg8000 blocks, so statements run on a small, named pool; a thread cannot be cancelled, so every wait in it is bounded
 by the server (``statement_timeout``, ``lock_timeout``) and by the socket. A caller that finds no free thread within
-:attr:`Limits.slot_s` is told so instead of queueing behind a dead database.
+:attr:`Limits.slot_s` is told so instead of queueing behind a dead database, and one that comes when the database has
+been dead for a while is told so at once, see :mod:`shared.domain.breaker`.
 
 Statements are text with ``:names``, prepared once per connection. Lists travel as one JSON parameter
 (``jsonb_to_recordset``): the text of a statement never changes with the number of rows.
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pg8000.converters import make_params
@@ -23,8 +25,10 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import PreparedStatement
 from pydantic_core import to_json
 
+from shared.adapters.breaker import Breaker
 from shared.adapters.dsn import Dsn
 from shared.adapters.postgres_line import dial
+from shared.domain.breaker import Rule
 from shared.domain.errors import AftercareError, DatabaseRejected, DatabaseUnavailable
 from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, Failure, FailureClass, of_sqlstate
 
@@ -33,6 +37,7 @@ T = TypeVar("T")
 # What a driver raises when the line breaks: its own class without a SQLSTATE, or the socket's, unwrapped.
 _LINE_BROKE: Final = (InterfaceError, OSError)
 _READ_ONLY: Final = "25006"  # after a failover the line leads to what is a standby now
+_SOUND: Final = frozenset({FailureClass.CONFLICT, FailureClass.COLLISION, FailureClass.EVENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +121,10 @@ class Database:
         dsn: where.
         application: shown in ``pg_stat_activity``.
         limits: time and threads.
+        rule: when it is not asked any more, and for how long.
     """
 
-    def __init__(self, dsn: Dsn, *, application: str, limits: Limits | None = None) -> None:
+    def __init__(self, dsn: Dsn, *, application: str, limits: Limits | None = None, rule: Rule | None = None) -> None:
         self._dsn = dsn
         self._application = application
         self._limits = limits or Limits()
@@ -127,6 +133,8 @@ class Database:
         self._open: set[Connection] = set()
         self._free: asyncio.Semaphore | None = None
         self._era = 0
+        knock = partial(self.run, lambda connection: connection.rows("SELECT 1"))
+        self._breaker = Breaker(rule or Rule(), knock)
 
     async def transact(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
         """Run ``work`` in one transaction.
@@ -144,15 +152,21 @@ class Database:
 
     async def run(self, work: Callable[[Connection], T], *, deadline_s: float | None = None) -> T:
         """Run ``work`` on a connection, each statement its own transaction; errors as for :meth:`transact`."""
+        self._breaker.require()
         free = self._slots()
         try:
             async with asyncio.timeout(self._limits.slot_s):
                 await free.acquire()
         except TimeoutError:
             raise DatabaseUnavailable(Failure(FailureClass.OVERLOAD)) from None
+        try:
+            is_probe = self._breaker.enter()
+        except DatabaseUnavailable:
+            free.release()
+            raise
         running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, work)
         # The thread keeps its slot until it is done, whether or not anyone still waits: stuck threads cannot pile up.
-        running.add_done_callback(lambda done: _give_back(free, done))
+        running.add_done_callback(partial(self._ended, free, is_probe))
         try:
             async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(running)
@@ -161,6 +175,7 @@ class Database:
 
     def close(self) -> None:
         """Let the threads end, and close their connections."""
+        self._breaker.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for connection in list(self._open):
             connection.close()
@@ -169,6 +184,12 @@ class Database:
         if self._free is None:
             self._free = asyncio.Semaphore(self._limits.threads)
         return self._free
+
+    def _ended(self, free: asyncio.Semaphore, is_probe: bool, done: asyncio.Future[Any]) -> None:  # noqa: FBT001
+        free.release()
+        # Looked at, so that the failure of a call nobody waits for any more is not reported as forgotten.
+        if not done.cancelled():
+            self._breaker.ended(done.exception(), is_probe=is_probe)
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         """In the thread: translate the driver's errors, and drop a connection that is no longer sound."""
@@ -181,7 +202,7 @@ class Database:
             failure = failure_of(error)
             if failure.kind is FailureClass.CONNECTION or failure.sqlstate == _READ_ONLY:
                 self._retire()
-            elif failure.kind not in (FailureClass.CONFLICT, FailureClass.EVENT):
+            elif failure.kind not in _SOUND:
                 self._drop()
             raise _translated(failure) from error
         except _LINE_BROKE as error:
@@ -218,13 +239,6 @@ class Database:
         if connection is not None:
             self._open.discard(connection)
             connection.close()
-
-
-def _give_back(free: asyncio.Semaphore, done: asyncio.Future[Any]) -> None:
-    free.release()
-    # Looked at, so that the failure of a call nobody waits for any more is not reported as forgotten.
-    if not done.cancelled():
-        done.exception()
 
 
 def failure_of(error: DatabaseError) -> Failure:

@@ -15,6 +15,7 @@ class FailureClass(StrEnum):
     """What kind of failure it was; each class has one way to go on."""
 
     CONFLICT = "conflict"  # two transactions met: try again at once, in a new one
+    COLLISION = "collision"  # another writer was first: look again once, in a new transaction
     CONNECTION = "connection"  # the line is gone: a new connection once, then defer
     OVERLOAD = "overload"  # the server cannot now: no immediate retry, defer
     TIMEOUT = "timeout"  # our own deadline passed: not retried, defer
@@ -31,14 +32,17 @@ class Failure:
     Attributes:
         kind: what may be done about it.
         sqlstate: five characters, when the server said so; None for a lost connection.
+        note: what the class alone does not say, in words of ours.
     """
 
     kind: FailureClass
     sqlstate: str | None = None
+    note: str | None = None
 
     def __str__(self) -> str:
-        """The class and code, safe for logs: never the server's text."""
-        return f"{self.kind}, SQLSTATE {self.sqlstate}" if self.sqlstate else str(self.kind)
+        """The class, the code and the note, safe for logs: never the server's text."""
+        code = f"SQLSTATE {self.sqlstate}" if self.sqlstate else None
+        return ", ".join(part for part in (str(self.kind), code, self.note) if part)
 
 
 # Whole codes first, then the two-character class. Source: reliability measurements on PostgreSQL 18 through pg8000.
@@ -46,8 +50,9 @@ _BY_CODE: Final = {
     "40001": FailureClass.CONFLICT,  # serialization_failure
     "40P01": FailureClass.CONFLICT,  # deadlock_detected
     "55P03": FailureClass.CONFLICT,  # lock_not_available
-    "23505": FailureClass.CONFLICT,  # unique_violation: the other writer won, look again
-    "23P01": FailureClass.CONFLICT,  # exclusion_violation
+    # PostgreSQL's manual, section 13.5: trying these again helps sometimes, so they get one more try and no second.
+    "23505": FailureClass.COLLISION,  # unique_violation
+    "23P01": FailureClass.COLLISION,  # exclusion_violation
     "57P01": FailureClass.CONNECTION,  # admin_shutdown
     "57P02": FailureClass.CONNECTION,  # crash_shutdown
     "57P05": FailureClass.CONNECTION,  # idle_session_timeout
@@ -81,3 +86,4 @@ def of_sqlstate(sqlstate: str) -> Failure:
 
 LOST_CONNECTION: Final = Failure(FailureClass.CONNECTION)
 DEADLINE_PASSED: Final = Failure(FailureClass.TIMEOUT)
+NOT_ASKED: Final = Failure(FailureClass.OVERLOAD, note="not asked because it has not answered lately")

@@ -1,7 +1,8 @@
 """Whether to try again, as a pure decision.
 
 A failure's class decides; time and chance are arguments. At most two local tries follow the first, because the
-broker retries as well: its attempts and ours multiply.
+broker retries as well: its attempts and ours multiply. All of a process' retries come out of one budget, so that an
+incident that makes every call fail does not multiply the load by three as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from shared.domain.failures import FailureClass
 _MAX_TRIES: Final = {
     # Tries after the first that a class may ever get, whatever the policy allows.
     FailureClass.CONFLICT: 2,
+    FailureClass.COLLISION: 1,
     FailureClass.CONNECTION: 1,
     FailureClass.UNKNOWN: 1,
     FailureClass.OVERLOAD: 0,
@@ -37,6 +39,31 @@ class RetryPolicy:
     attempts: int = 3
     base_s: float = 0.1
     deadline_s: float = 5.0
+
+
+class RetryBudget:
+    """What a process may spend on retries: a token bucket that its traffic fills.
+
+    Args:
+        share: tokens that one request brings, so of many requests this share may be tried once more.
+        most: tokens that it holds, and begins with; a calm hour does not pay for a storm.
+    """
+
+    def __init__(self, *, share: float = 0.1, most: float = 10.0) -> None:
+        self._share = share
+        self._most = most
+        self._tokens = most
+
+    def earn(self) -> None:
+        """A request came in."""
+        self._tokens = min(self._tokens + self._share, self._most)
+
+    def spend(self) -> bool:
+        """Pay for one retry; False when there is nothing left for it."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
 
 
 def pause_before_retry(

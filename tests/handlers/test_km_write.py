@@ -180,6 +180,16 @@ class TestRetrying:
         assert (answer.status_code, here.clock.slept) == (200, slept)
         assert await deferred(here) == []
 
+    async def test_an_incident_does_not_multiply_the_load(self, place):
+        here = place(most=200)
+        for number in range(200):
+            failing(here, CONFLICT, CONFLICT, CONFLICT)
+            await here.http.post("", **structured(write_requested(id=f"w{number}")))
+            here.knowledge.failures.clear()
+
+        # Ten that a process begins with, and one for every ten requests; without a budget there would be 400.
+        assert 20 <= len(here.clock.slept) <= 30
+
     @pytest.mark.parametrize(
         ("failures", "attempts"),
         [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import DatabaseRejected, DatabaseUnavailable
-from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, Failure, FailureClass, of_sqlstate
+from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, NOT_ASKED, Failure, FailureClass, of_sqlstate
 from tests.sqlstates import CLASS_OF
 
 
@@ -30,6 +30,7 @@ def test_any_code_has_a_class(code):
 def test_a_failure_says_its_class_and_code():
     assert str(of_sqlstate("40001")) == "conflict, SQLSTATE 40001"
     assert str(LOST_CONNECTION) == "connection"
+    assert str(NOT_ASKED) == "overload, not asked because it has not answered lately"
 
 
 def test_the_errors_carry_the_failure_and_say_nothing_else():

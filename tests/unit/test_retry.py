@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.km_write.core import Again, Defer, Refuse, WritePolicy, after_failure
-from shared.domain.failures import Failure, FailureClass
-from shared.domain.retry import RetryPolicy, pause_before_retry
+from shared.domain.failures import Failure, FailureClass, of_sqlstate
+from shared.domain.retry import RetryBudget, RetryPolicy, pause_before_retry
 
 PATIENT = RetryPolicy(attempts=10, base_s=0.1, deadline_s=100)
 TRIES = {
     FailureClass.CONFLICT: 3,
+    FailureClass.COLLISION: 2,
     FailureClass.CONNECTION: 2,
     FailureClass.UNKNOWN: 2,
     FailureClass.OVERLOAD: 1,
@@ -71,6 +72,37 @@ def test_a_pause_is_within_the_jitter_and_the_deadline(kind, attempt, elapsed_s,
         assert elapsed_s + pause_s < policy.deadline_s
 
 
+class TestBudget:
+    def test_it_begins_full_and_ends(self):
+        budget = RetryBudget(most=3)
+
+        assert [budget.spend() for _ in range(5)] == [True, True, True, False, False]
+
+    def test_ten_requests_pay_for_one_retry(self):
+        budget = RetryBudget(share=0.1, most=1)
+        assert budget.spend()
+        for _ in range(11):
+            budget.earn()
+
+        assert [budget.spend(), budget.spend()] == [True, False]
+
+    def test_a_calm_hour_does_not_pay_for_a_storm(self):
+        budget = RetryBudget(most=10)
+        for _ in range(10_000):
+            budget.earn()
+
+        assert sum(budget.spend() for _ in range(100)) == 10
+
+    @given(st.lists(st.booleans(), max_size=300), st.sampled_from([0.1, 0.2, 0.5]), st.integers(1, 20))
+    def test_retries_are_never_more_than_their_share_of_the_traffic(self, calls, share, most):
+        budget, spent = RetryBudget(share=share, most=most), 0
+        for failed in calls:
+            budget.earn()
+            spent += failed and budget.spend()
+
+        assert spent <= most + share * len(calls) + 1e-6
+
+
 def policy(**changes):
     given_ = {"attempts": 3, "base_s": 0.1, "timeout_s": 5.0, "queue_s": 1.0, "wait": True, "defer": True}
     return WritePolicy.of(**{**given_, **changes})
@@ -101,6 +133,16 @@ def test_the_emergency_mode_is_one_try_of_two_seconds():
     ],
 )
 def test_what_follows_a_failure(kind, defer, decision):
-    after = after_failure(Failure(kind), attempt=1, elapsed_s=0, policy=policy(defer=defer), chance=0.5)
+    limits = {"policy": policy(defer=defer), "budget": RetryBudget(), "chance": 0.5}
 
-    assert after == decision
+    assert after_failure(Failure(kind), attempt=1, elapsed_s=0, **limits) == decision
+
+
+def test_without_a_budget_nothing_is_tried_again():
+    budget = RetryBudget(most=1)
+    found = [
+        after_failure(of_sqlstate("40001"), attempt=1, elapsed_s=0, policy=policy(), budget=budget, chance=0.5)
+        for _ in range(3)
+    ]
+
+    assert found == [Again(0.05), Defer(), Defer()]
