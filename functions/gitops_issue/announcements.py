@@ -6,14 +6,19 @@ issue is open, ``issue_opened``, is two events, and a receiver never sees one id
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from functions.gitops_issue.core.approvals import code_of
 from functions.gitops_issue.model import SOURCE
+from functions.gitops_issue.reviewing import Review
 from shared.domain.events import Event
 from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
     REMEDIATION_ASSESSED,
     REMEDIATION_REVIEW_REQUESTED,
     AssessmentOutcome,
+    RemediationApproved,
     RemediationAssessed,
     RemediationReviewRequested,
     ReviewIssue,
@@ -53,4 +58,25 @@ def announce_review(cause: Event, assessed: RemediationAssessed, issue: ReviewIs
         source=SOURCE,
         time=at,
         data=requested.model_dump(mode="json"),
+    )
+
+
+def announce_approved(review: Review, approved_by: Sequence[str], at: datetime) -> Event:
+    """``remediation.approved``: once for a plan, about the proposal that brought it first."""
+    approved = RemediationApproved(
+        proposal_id=review.assessed.proposal_id,
+        incident_id=review.assessed.incident_id,
+        approval_id=f"apr-{code_of(review.digest)}",
+        approved_by=list(approved_by),
+        digest=review.digest,
+        command=review.command,
+        approved_at=at,
+        issue=review.issue,
+    )
+    return review.cause.follow(
+        "approved",
+        type=REMEDIATION_APPROVED,
+        source=SOURCE,
+        time=at,
+        data=approved.model_dump(mode="json"),
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from functions.gitops_issue.drafts import Draft
 from functions.gitops_issue.gitea import forge_of
 from functions.gitops_issue.issues import Postponed
 from functions.gitops_issue.settings import Settings
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.system import SystemClock
 from shared.commands.findings import Check, Findings, ok, unset, wrong
 
-_OF_NO_PLAN = "aftercare doctor looks for no issue"
+_OF_NO_PLAN: Final = Draft("", "", "aftercare doctor looks for no issue")
 
 
 def checks(environ: Mapping[str, str]) -> list[Check]:
@@ -26,7 +28,7 @@ def checks(environ: Mapping[str, str]) -> list[Check]:
 
 async def _gitea(settings: Settings) -> Findings:
     clock = SystemClock()
-    async with http_client() as http:
+    async with HttpClient() as http:
         forge = forge_of(settings, http, clock)
         if forge is None:
             yield unset("gitea", "GITEA_API_URL is not set: risky plans wait, and no issue is opened")

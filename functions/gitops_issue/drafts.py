@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from functions.gitops_issue.core.approvals import Verdict, code_of
 from functions.gitops_issue.markdown import cut, fenced, in_title
 from shared.domain.redaction import redact_text
 from shared.domain.remediations import Contribution, RemediationAssessed, RemediationProposed
@@ -40,6 +41,14 @@ class Draft:
     marker: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A comment of ours; ``marker`` is how it is found again."""
+
+    body: str
+    marker: str
+
+
 def marker_of(digest: str) -> str:
     """The comment at the end of the issue of a plan; no value can hold one."""
     return f"<!-- aftercare:plan {digest} -->"
@@ -50,16 +59,18 @@ class Writer:
 
     Args:
         messages: the texts of one language.
+        approval_s: seconds in which a plan can be approved (``GITEA_APPROVAL_SECONDS``).
     """
 
-    def __init__(self, messages: Mapping[str, Any]) -> None:
+    def __init__(self, messages: Mapping[str, Any], *, approval_s: float) -> None:
         self._messages = messages
+        self._approval_s = approval_s
 
     @classmethod
-    def of(cls, locale: Locale) -> Writer:
+    def of(cls, locale: Locale, *, approval_s: float = 86_400.0) -> Writer:
         """The writer of a language."""
         name = locale.lower().replace("-", "_")
-        return cls(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
+        return cls(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")), approval_s=approval_s)
 
     def draft(self, proposed: RemediationProposed, assessed: RemediationAssessed) -> Draft:
         """The issue of a plan.
@@ -85,10 +96,24 @@ class Writer:
                 diagnosis=self._text(proposed.diagnosis),
                 origin=fenced(redact_text("\n".join(_origin(proposed, assessed)))),
                 digest=assessed.digest,
+                code=code_of(assessed.digest),
+                time=_span(self._approval_s),
             )
         )
         what = in_title(redact_text(_what(assessed)), most=_MOST_OF_A_TITLE) or say["unnamed"]
         return Draft(say["title"].format(what=what, score=assessed.score), f"{body}\n\n{marker}\n", marker)
+
+    def verdict(self, verdict: Verdict) -> Note:
+        """Why an issue is closed."""
+        return self._note(verdict.value)
+
+    def duplicate(self, number: int) -> Note:
+        """Why an issue is closed of which there is another one."""
+        return self._note("duplicate", number=number)
+
+    def _note(self, name: str, **values: int) -> Note:
+        marker = f"<!-- aftercare:note {name} -->"
+        return Note(f"{self._messages['note'][name].format(**values)}\n\n{marker}\n", marker)
 
     def _text(self, text: str | None) -> str:
         """One value; what is left out of it is said below it."""
@@ -111,6 +136,13 @@ class Writer:
     def _said(self, message: str, **count: int) -> str:
         """That something was left out, if anything was."""
         return f"\n\n{self._messages[message].format(**count)}" if any(count.values()) else ""
+
+
+def _span(seconds: float) -> str:
+    """A time as people say it, in the largest unit that leaves no rest."""
+    units = {"h": 3_600, "min": 60}
+    name, size = next((unit for unit in units.items() if seconds % unit[1] == 0), ("s", 1))
+    return f"{seconds / size:g} {name}"
 
 
 def _reason(contribution: Contribution) -> str:

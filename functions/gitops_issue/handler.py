@@ -1,8 +1,8 @@
 """gitops-issue: risky changes wait for people.
 
 A proposal is assessed by rules and committed with the intent to open an issue, in one transaction, before Gitea is
-asked for anything. Whoever commits an intent tries to fulfil it at once; what that leaves behind, a tick takes up.
-Nothing here runs a command.
+asked for anything. Whoever commits an intent tries to fulfil it at once; what that leaves behind, a tick takes up. A
+tick also reads open issues back: what people decided there is announced. Nothing here runs a command.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from functions.gitops_issue.issues import (
     Ticket,
     Uncertain,
 )
+from functions.gitops_issue.reviewing import Issues, Notes, Rounds, Verdicts
 from shared.domain.contract import validated
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import PING, Event
@@ -34,6 +35,7 @@ from shared.domain.remediations import AssessmentOutcome, RemediationAssessed, R
 from shared.runtime.answers import Answer, UseCase, one
 
 _TICK_S: Final = 10.0
+_ROUNDS_S: Final = 5.0
 _NO_GITEA: Final = "GITEA_API_URL is not set: the issue is opened once it is"
 
 
@@ -76,13 +78,13 @@ class Reviews(Protocol):
         """Commit what came of a ticket; False when it has another owner by now."""
 
 
-class Forge(Protocol):
-    """Where issues are opened; nothing it does raises."""
+class Forge(Issues, Protocol):
+    """Where issues are opened, read back and closed; nothing it does raises."""
 
     async def open(self, draft: Draft, *, before: float) -> Opened | Postponed | Refused | Uncertain:
         """Post an issue, once, unless the monotonic clock has passed ``before`` by then."""
 
-    async def find(self, marker: str, *, since: datetime) -> Opened | Postponed | Absent:
+    async def find(self, draft: Draft, *, since: datetime) -> Opened | Postponed | Absent:
         """Look for an issue that was opened since then."""
 
 
@@ -100,7 +102,9 @@ class Ports:
 
     assess: Assess
     reviews: Reviews
+    verdicts: Verdicts
     forge: Forge | None
+    notes: Notes
     clock: Clock
     committed: Callable[[], None]
 
@@ -140,11 +144,16 @@ async def _tick(ports: Ports) -> Answer:
     """Go on with plans, one after the other, until none is due, Gitea is not there, or the time is up."""
     if ports.forge is None:
         return Answer(outcome="skipped", facts={"why": _NO_GITEA})
-    became: Counter[str] = Counter()
-    whys: set[str] = set()
+    rounds = Rounds(ports.verdicts, ports.forge, ports.notes, ports.clock)
+    await _settle(ports, ports.forge, rounds.became, rounds.whys)
+    await rounds.go(until=ports.clock.monotonic() + _ROUNDS_S)
+    return Answer(outcome="settled", facts={**rounds.became, "why": sorted(rounds.whys)})
+
+
+async def _settle(ports: Ports, forge: Forge, became: Counter[str], whys: set[str]) -> None:
     until = ports.clock.monotonic() + _TICK_S
     while ports.clock.monotonic() < until:
-        outcome = await _advance(ports, ports.forge)
+        outcome = await _advance(ports, forge)
         if outcome is None:
             break
         became[type(outcome).__name__.lower()] += 1
@@ -152,7 +161,6 @@ async def _tick(ports: Ports) -> Answer:
             whys.add(outcome.why)
         if isinstance(outcome, Postponed):
             break
-    return Answer(outcome="settled", facts={**became, "why": sorted(whys)})
 
 
 async def _advance(ports: Ports, forge: Forge, *, digest: str | None = None) -> Outcome | None:
@@ -165,6 +173,6 @@ async def _advance(ports: Ports, forge: Forge, *, digest: str | None = None) -> 
     if ticket.state is State.SENDING:
         outcome: Outcome = await forge.open(ticket.draft, before=before)
     else:
-        outcome = await forge.find(ticket.draft.marker, since=ticket.planned_at)
+        outcome = await forge.find(ticket.draft, since=ticket.planned_at)
     await ports.reviews.settle(ticket, outcome)
     return outcome

@@ -6,6 +6,8 @@ tried again. *Refused*: Gitea refused the content; that is a setting, most likel
 is tried again once an hour. *Uncertain*: the answer to the request was lost, was a 5xx, or is not one we know; only
 Gitea's list of issues says what became of it, and only after a pause in which a late request would have landed. What
 that list does not show, read to its end, is not there (*absent*), and is planned again.
+
+A sent one is read back until people, an edit or the time have decided: see :mod:`functions.gitops_issue.reviewing`.
 """
 
 from __future__ import annotations
@@ -35,13 +37,25 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     SENT = "sent"
     FAILED = "failed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    VOIDED = "voided"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """It is there."""
+    """It is there.
+
+    Attributes:
+        issue: where.
+        seal: of the text that was opened; see :func:`functions.gitops_issue.core.approvals.seal`.
+        author: the login it was opened with.
+    """
 
     issue: ReviewIssue
+    seal: str
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +119,13 @@ class Settlement:
     Attributes:
         state: the next one.
         pause_s: seconds before anyone takes it again.
-        issue: the issue, when there is one.
+        opened: the issue, when there is one.
         why: the reason, when there is none.
     """
 
     state: State
     pause_s: float = 0.0
-    issue: ReviewIssue | None = None
+    opened: Opened | None = None
     why: str | None = None
 
 
@@ -124,8 +138,8 @@ def settlement(ticket: Ticket, outcome: Outcome, *, settle_s: float) -> Settleme
         settle_s: seconds in which a late request lands (``GITEA_SETTLE_SECONDS``).
     """
     match outcome:
-        case Opened(issue):
-            return Settlement(State.SENT, issue=issue)
+        case Opened() as opened:
+            return Settlement(State.SENT, opened=opened)
         case Postponed(why):
             looked = ticket.state is State.UNKNOWN
             return Settlement(State.UNKNOWN if looked else State.PLANNED, _pause_s(ticket.attempts), why=why)

@@ -9,9 +9,11 @@ from pydantic import ConfigDict
 from shared.domain.contract import Contract
 from shared.domain.events import PING
 from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
     REMEDIATION_ASSESSED,
     REMEDIATION_PROPOSED,
     REMEDIATION_REVIEW_REQUESTED,
+    RemediationApproved,
     RemediationAssessed,
     RemediationProposed,
     RemediationReviewRequested,
@@ -36,4 +38,5 @@ ACCEPTS: Final[dict[str, type[Contract]]] = {
 EMITS: Final[dict[str, type[Contract]]] = {
     REMEDIATION_ASSESSED: RemediationAssessed,
     REMEDIATION_REVIEW_REQUESTED: RemediationReviewRequested,
+    REMEDIATION_APPROVED: RemediationApproved,
 }

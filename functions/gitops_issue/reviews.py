@@ -8,7 +8,7 @@ lease and the time in which a late request may land are over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -20,8 +20,10 @@ from functions.gitops_issue.issues import LEASE_S, Outcome, Settlement, State, T
 from functions.gitops_issue.model import FUNCTION
 from shared.adapters import inbox, outbox
 from shared.adapters.postgres import Connection, Database, json_rows
+from shared.domain.contract import validated
 from shared.domain.events import Event, from_structured, to_structured
-from shared.domain.remediations import AssessmentOutcome, RemediationAssessed, ReviewIssue
+from shared.domain.redaction import redact_text
+from shared.domain.remediations import AssessmentOutcome, RemediationAssessed, RemediationProposed, ReviewIssue
 
 _KIND: Final = "gitea-issue"
 _PLAN: Final = """
@@ -36,7 +38,7 @@ UPDATE effects SET state = CASE WHEN state IN ('planned', 'failed') THEN 'sendin
                    lease_until = now() + :lease_s * interval '1 second', updated_at = now()
 WHERE key = (
     SELECT key FROM effects
-    WHERE kind = :kind AND state <> 'sent' AND next_at <= now()
+    WHERE kind = :kind AND state IN ('planned', 'sending', 'unknown', 'failed') AND next_at <= now()
       AND (lease_until IS NULL OR lease_until + :settle_s * interval '1 second' <= now())
     ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -44,8 +46,10 @@ RETURNING key, fence, state, attempts, created_at, request, marker
 """
 _TAKE_ONE: Final = _TAKE.replace("WHERE kind = :kind", "WHERE key = :digest AND kind = :kind")
 _SETTLE: Final = """
-UPDATE effects SET state = :state, response = (:response)::jsonb, lease_until = NULL, updated_at = now(),
-                   next_at = now() + :pause_s * interval '1 second'
+UPDATE effects SET state = :state, lease_until = NULL, updated_at = now(),
+                   next_at = now() + :pause_s * interval '1 second',
+                   response = (:response)::jsonb
+                       || jsonb_build_object('expires_at', now() + :approval_s * interval '1 second')
 WHERE key = :key AND fence = :fence AND state IN ('sending', 'unknown')
 RETURNING updated_at
 """
@@ -60,11 +64,13 @@ class PostgresReviews:
     Args:
         database: where.
         settle_s: seconds in which a late request lands (``GITEA_SETTLE_SECONDS``).
+        approval_s: seconds in which people can approve, once the issue is open (``GITEA_APPROVAL_SECONDS``).
         announce: whether events go to the outbox; off when the reply carries them.
     """
 
-    def __init__(self, database: Database, *, settle_s: float, announce: bool) -> None:
+    def __init__(self, database: Database, *, settle_s: float, approval_s: float, announce: bool) -> None:
         self._database = database
+        self._approval_s = approval_s
         self._settle_s = settle_s
         self._announce = announce
 
@@ -96,7 +102,7 @@ class PostgresReviews:
         if (earlier := claims.answer(arrival)) is not None:
             return self._again(connection, cause, from_structured(earlier.reply))
         if draft is not None:
-            request = _request(cause, assessed, draft)
+            request = _request(cause, validated(RemediationProposed, event.data), assessed, draft)
             connection.send(_PLAN, key=assessed.digest, kind=_KIND, marker=draft.marker, request=json_rows(request))
             issue, _, _ = _known(connection, assessed.digest)
             assessed = assessed if issue is None else with_issue(assessed, issue)
@@ -118,8 +124,9 @@ class PostgresReviews:
         return Planned(announced, assessed, duplicate=True, why=why)
 
     def _settle_in(self, connection: Connection, *, ticket: Ticket, settled: Settlement) -> bool:
-        issue = settled.issue
-        response: Any = {"issue": issue and issue.model_dump(), "why": settled.why}
+        opened = settled.opened
+        issue = None if opened is None else opened.issue
+        response: Any = {"why": settled.why, **({} if opened is None else asdict(opened))}
         rows = connection.rows(
             _SETTLE,
             key=ticket.digest,
@@ -127,6 +134,7 @@ class PostgresReviews:
             state=settled.state.value,
             response=json_rows(response),
             pause_s=settled.pause_s,
+            approval_s=self._approval_s,
         )
         if rows and issue is not None and self._announce:
             _announce_opened(connection, ticket, issue, rows[0][0])
@@ -155,10 +163,12 @@ def _cause(event: Event, assessed: RemediationAssessed) -> Event:
     return replace(event, subject=event.subject or assessed.incident_id, data=None)
 
 
-def _request(cause: Event, assessed: RemediationAssessed, draft: Draft) -> Any:
+def _request(cause: Event, proposed: RemediationProposed, assessed: RemediationAssessed, draft: Draft) -> Any:
     return {
         "cause": to_structured(cause),
         "assessed": assessed.model_dump(mode="json"),
+        "command": redact_text(proposed.command),
+        "requester": redact_text(proposed.requested_by),
         "title": draft.title,
         "body": draft.body,
     }

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from functions.gitops_issue.core.approvals import APPROVERS_NEEDED
 from functions.gitops_issue.core.policy import DEFAULT_CLASSES, NamespaceClass
 from functions.gitops_issue.drafts import Locale
 from shared.runtime.settings import DatabaseSettings, Seconds, ServingSettings, Switch
@@ -61,6 +62,12 @@ class Settings(ServingSettings, DatabaseSettings):
     """The longest wait for one answer of Gitea."""
     gitea_settle_seconds: Seconds = 60.0
     """How long after a lost answer an issue that is not listed is taken for not opened."""
+    gitea_read_seconds: Seconds = 30.0
+    """How long an issue that was read back is left alone; it is read by a tick."""
+    gitea_approval_seconds: Annotated[float, Field(gt=0, le=2_592_000)] = 86_400.0
+    """How long a plan can be approved once its issue is open."""
+    gitea_approvers: str | None = None
+    """Logins that may approve or reject, separated by commas; whoever can comment when unset."""
     locale: Annotated[Locale, BeforeValidator(_locale)] = Locale.EN
     """The language of issues: `en` or `zh-TW`."""
 
@@ -83,6 +90,18 @@ class Settings(ServingSettings, DatabaseSettings):
     def assignees(self) -> tuple[str, ...]:
         """Logins of assignees."""
         return _names(self.gitea_issue_assignees)
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Logins of those who may approve; empty for everybody."""
+        return frozenset(_names(self.gitea_approvers))
+
+    @model_validator(mode="after")
+    def _two_can_approve(self) -> Self:
+        people = {login.lower() for login in self.approvers}
+        if self.gitea_approvers is not None and len(people) < APPROVERS_NEEDED:
+            raise ValueError("GITEA_APPROVERS must name two people or more; unset, whoever can comment may approve")
+        return self
 
     @model_validator(mode="after")
     def _gitea_is_whole(self) -> Self:

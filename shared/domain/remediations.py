@@ -101,7 +101,7 @@ class RemediationReviewRequested(Contract):
 
 
 class RemediationApproved(Contract):
-    """Data of ``remediation.approved``: who agreed to exactly which plan."""
+    """Data of ``remediation.approved``: who agreed to exactly which plan, and in which issue if in one."""
 
     proposal_id: Id
     incident_id: Id
@@ -110,3 +110,4 @@ class RemediationApproved(Contract):
     digest: Digest
     command: str
     approved_at: Time
+    issue: ReviewIssue | None = None

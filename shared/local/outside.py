@@ -73,6 +73,11 @@ class Outside:
         found: list[dict[str, Any]] = answer.raise_for_status().json()
         return found
 
+    def comment(self, http: httpx.Client, number: int, login: str, body: str) -> None:
+        """Let somebody comment on an issue."""
+        said = {"number": number, "login": login, "body": body}
+        http.post(f"{self._url('gitea')}/_simulator/comments", json=said).raise_for_status()
+
     def messages(self, http: httpx.Client) -> list[str]:
         """What people read in the chat, oldest first."""
         answer = http.get(f"{self._url('telegram')}/_simulator/messages").raise_for_status()

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import httpx
 
+from functions.gitops_issue.core.approvals import code_of
 from shared.domain.drift import FieldStatus
 from shared.domain.events import Event
 from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
     REMEDIATION_ASSESSED,
     REMEDIATION_PROPOSED,
     REMEDIATION_REVIEW_REQUESTED,
@@ -46,6 +48,13 @@ _RECORDED: Final = {
 }
 
 
+_PEOPLE: Final = ("ada", "grace")
+_APPROVAL: Final = """
+SELECT 1 FROM knowledge_entries
+WHERE incident_id = :incident AND path_type = 'approval_manual' AND approval_id = :approval
+"""
+
+
 class Oversight:
     """What keeps automation honest, tried on a running laptop.
 
@@ -59,6 +68,7 @@ class Oversight:
         self._laptop = laptop
         self._witness = witness
         self._http = http
+        self._waiting: dict[str, Any] = {}
 
     def assess(self) -> str:
         """Three plans: one that may run, one that waits for two people, one that nobody may run."""
@@ -79,7 +89,30 @@ class Oversight:
         require(first["issue"] == again["issue"], "the same plan was given two issues")
         number = first["issue"]["number"]
         title = next(each["title"] for each in issues if each["number"] == number)
+        self._waiting = first
         return f'score {first["score"]} → {first["tier"]} · issue #{number}\n"{title}"\nproposed again: the same issue'
+
+    def approve(self) -> str:
+        """Two people agree in that issue: it is announced, remembered, and closed."""
+        plan = self._waiting
+        number, incident = plan["issue"]["number"], plan["incident_id"]
+        for login in _PEOPLE:
+            line = f"/approve {code_of(plan['digest'])}"
+            self._laptop.outside.comment(self._http, number, login, line)
+        approved = self._witness.until(lambda: self._read_back(incident))["data"]
+        agreed = approved["approved_by"], approved["digest"]
+        require(agreed == (list(_PEOPLE), plan["digest"]), f"{approved['approved_by']} approved {approved['digest']}")
+        self._witness.until(lambda: self._witness.rows(_APPROVAL, incident=incident, approval=approved["approval_id"]))
+        self._witness.until(lambda: number not in [each["number"] for each in self._laptop.outside.issues(self._http)])
+        return (
+            f"{' and '.join(_PEOPLE)} wrote {line} → approved as {approved['approval_id']}\n"
+            f"issue #{number} closed · {incident} approval_manual written · nothing was executed"
+        )
+
+    def _read_back(self, incident: str) -> dict[str, Any] | None:
+        """The approval of an incident, after gitops-issue was told to look."""
+        self._witness.fire("gitops-issue")
+        return self._witness.event(REMEDIATION_APPROVED, incident)
 
     def govern(self) -> str:
         """Objectives with and without data, and a playbook that nobody used."""

@@ -66,6 +66,7 @@ class Story:
                 ("RELAPSE", fixes.relapse),
                 ("BLAST RADIUS", oversight.assess),
                 ("REVIEW", oversight.issue),
+                ("APPROVAL", oversight.approve),
             ):
                 self._chapter(name, chapter)
             self._outage()

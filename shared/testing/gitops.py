@@ -1,4 +1,4 @@
-"""Plans and a forge in memory, behind the ports of gitops-issue."""
+"""Plans in memory, behind the port of gitops-issue."""
 
 from __future__ import annotations
 
@@ -12,35 +12,51 @@ from functions.gitops_issue.drafts import Draft
 from functions.gitops_issue.handler import Planned
 from functions.gitops_issue.issues import (
     LEASE_S,
-    Absent,
     Opened,
     Outcome,
-    Postponed,
-    Refused,
     State,
     Ticket,
-    Uncertain,
     settlement,
 )
+from shared.domain.contract import validated
 from shared.domain.errors import AftercareError, Unprocessable
 from shared.domain.events import Event
 from shared.domain.ports import Clock
-from shared.domain.remediations import REMEDIATION_PROPOSED, RemediationAssessed, ReviewIssue
+from shared.domain.redaction import redact_text
+from shared.domain.remediations import (
+    REMEDIATION_PROPOSED,
+    RemediationAssessed,
+    RemediationProposed,
+    ReviewIssue,
+)
 from shared.testing.events import INCIDENT, PRODUCER, sample
 
 _LEASE: Final = timedelta(seconds=LEASE_S)
+_ON_ITS_WAY: Final = (State.PLANNED, State.SENDING, State.UNKNOWN, State.FAILED)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Row:
-    """One plan; ``leased_until`` is when its owner is given up."""
+class Row:
+    """One plan.
+
+    Attributes:
+        leased_until: when its owner is given up.
+        changed_at: when it was planned or settled; once its issue is open, that is when it was.
+    """
 
     ticket: Ticket
     due_at: datetime
     leased_until: datetime | None = None
     changed_at: datetime
-    issue: ReviewIssue | None = None
+    opened: Opened | None = None
     why: str | None = None
+    command: str
+    requester: str
+
+    @property
+    def issue(self) -> ReviewIssue | None:
+        """Where people decide, once it is there."""
+        return None if self.opened is None else self.opened.issue
 
 
 def remediation_proposed(
@@ -68,6 +84,7 @@ class MemoryReviews:
     """See :class:`functions.gitops_issue.handler.Reviews`.
 
     Attributes:
+        rows: plans by digest.
         announced: what would be in the outbox, in order.
         failures: raised by the next calls of the name, one each.
     """
@@ -75,7 +92,7 @@ class MemoryReviews:
     def __init__(self, clock: Clock, *, settle_s: float) -> None:
         self._clock = clock
         self._settle_s = settle_s
-        self._rows: dict[str, _Row] = {}
+        self.rows: dict[str, Row] = {}
         self._inbox: dict[tuple[str, str], tuple[str, Event, Planned]] = {}
         self.announced: list[Event] = []
         self.failures: dict[str, deque[AftercareError]] = {}
@@ -83,7 +100,7 @@ class MemoryReviews:
     @property
     def states(self) -> dict[str, State]:
         """How far each plan is, by digest."""
-        return {digest: row.ticket.state for digest, row in self._rows.items()}
+        return {digest: row.ticket.state for digest, row in self.rows.items()}
 
     async def plan(self, event: Event, assessed: RemediationAssessed, draft: Draft | None) -> Planned:
         """Commit an assessment and its intent, or say what was answered before."""
@@ -92,7 +109,7 @@ class MemoryReviews:
             return self._again(event)
         cause = replace(event, subject=event.subject or assessed.incident_id, data=None)
         if draft is not None:
-            row = self._row(cause, assessed, draft)
+            row = self._row(cause, validated(RemediationProposed, event.data), assessed, draft)
             assessed = assessed if row.issue is None else with_issue(assessed, row.issue)
         planned = Planned(announce_assessed(cause, assessed, self._clock.now()), assessed, duplicate=False)
         self._inbox[event.source, event.id] = event.digest(), cause, planned
@@ -102,21 +119,21 @@ class MemoryReviews:
     async def take(self, *, digest: str | None = None) -> Ticket | None:
         """Take a plan that is due."""
         self._called("take")
-        due = [row for row in self._rows.values() if digest in (None, row.ticket.digest) and self._is_due(row)]
+        due = [row for row in self.rows.values() if digest in (None, row.ticket.digest) and self._is_due(row)]
         return self._take(min(due, key=lambda row: row.due_at)) if due else None
 
     async def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
         """Commit what came of a ticket."""
         self._called("settle")
-        row, now = self._rows[ticket.digest], self._clock.now()
+        row, now = self.rows[ticket.digest], self._clock.now()
         if row.ticket.fence != ticket.fence or row.ticket.state not in (State.SENDING, State.UNKNOWN):
             return False
         settled = settlement(ticket, outcome, settle_s=self._settle_s)
         row.ticket = replace(row.ticket, state=settled.state)
         row.due_at, row.leased_until, row.changed_at = now + timedelta(seconds=settled.pause_s), None, now
-        row.issue, row.why = settled.issue, settled.why
-        if settled.issue is not None:
-            self._announce_opened(ticket, settled.issue, now)
+        row.opened, row.why = settled.opened, settled.why
+        if row.issue is not None:
+            self._announce_opened(ticket, row.issue, now)
         return True
 
     def _called(self, name: str) -> None:
@@ -130,14 +147,14 @@ class MemoryReviews:
         planned = replace(planned, duplicate=True)
         if not planned.is_pending:
             return planned
-        row = self._rows[planned.assessed.digest]
+        row = self.rows[planned.assessed.digest]
         if row.issue is None:
             return replace(planned, why=row.why)
         assessed = with_issue(planned.assessed, row.issue)
         return replace(planned, announced=announce_assessed(cause, assessed, row.changed_at), assessed=assessed)
 
-    def _row(self, cause: Event, assessed: RemediationAssessed, draft: Draft) -> _Row:
-        row, now = self._rows.get(assessed.digest), self._clock.now()
+    def _row(self, cause: Event, proposed: RemediationProposed, assessed: RemediationAssessed, draft: Draft) -> Row:
+        row, now = self.rows.get(assessed.digest), self._clock.now()
         if row is not None and row.ticket.state is not State.FAILED:
             return row
         ticket = Ticket(
@@ -150,15 +167,21 @@ class MemoryReviews:
             assessed=assessed,
             draft=draft,
         )
-        self._rows[assessed.digest] = planned = _Row(ticket=ticket, due_at=now, changed_at=now)
+        self.rows[assessed.digest] = planned = Row(
+            ticket=ticket,
+            due_at=now,
+            changed_at=now,
+            command=redact_text(proposed.command),
+            requester=redact_text(proposed.requested_by),
+        )
         return planned
 
-    def _is_due(self, row: _Row) -> bool:
+    def _is_due(self, row: Row) -> bool:
         now = self._clock.now()
         is_free = row.leased_until is None or row.leased_until + timedelta(seconds=self._settle_s) <= now
-        return row.ticket.state is not State.SENT and row.due_at <= now and is_free
+        return row.ticket.state in _ON_ITS_WAY and row.due_at <= now and is_free
 
-    def _take(self, row: _Row) -> Ticket:
+    def _take(self, row: Row) -> Ticket:
         ticket = row.ticket
         state = State.SENDING if ticket.state in (State.PLANNED, State.FAILED) else State.UNKNOWN
         row.ticket = replace(ticket, state=state, fence=ticket.fence + 1, attempts=ticket.attempts + 1)
@@ -172,43 +195,3 @@ class MemoryReviews:
         if len(self.announced) < before:
             self.announced.append(announce_assessed(ticket.cause, with_issue(ticket.assessed, issue), at))
         self.announced.append(announce_review(ticket.cause, ticket.assessed, issue, at))
-
-
-class MemoryForge:
-    """See :class:`functions.gitops_issue.handler.Forge`.
-
-    Attributes:
-        issues: what is open, in order.
-        next: what the next posts come to; one that is Uncertain opens the issue nevertheless, unless it is lost.
-        lost: whether uncertain posts never arrive.
-        down: whether nothing can be asked.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.issues: list[Draft] = []
-        self._times: list[datetime] = []
-        self.next: deque[Postponed | Refused | Uncertain] = deque()
-        self.lost = False
-        self.down = False
-
-    async def open(self, draft: Draft, *, before: float) -> Opened | Postponed | Refused | Uncertain:
-        """Post the issue."""
-        if self.down or self._clock.monotonic() >= before:
-            return Postponed("Gitea is down")
-        outcome = self.next.popleft() if self.next else None
-        if outcome is None or (isinstance(outcome, Uncertain) and not self.lost):
-            self.issues.append(draft)
-            self._times.append(self._clock.now())
-        return outcome or Opened(self._issue(len(self.issues)))
-
-    async def find(self, marker: str, *, since: datetime) -> Opened | Postponed | Absent:
-        """Look for the issue."""
-        if self.down:
-            return Postponed("Gitea is down")
-        recent = zip(self.issues, self._times, strict=True)
-        numbers = [n for n, (draft, at) in enumerate(recent, 1) if marker in draft.body and at >= since]
-        return Opened(self._issue(numbers[0])) if numbers else Absent()
-
-    def _issue(self, number: int) -> ReviewIssue:
-        return ReviewIssue(number=number, url=f"http://gitea/sre/changes/issues/{number}")

@@ -27,8 +27,10 @@ from shared.testing.gitops import MemoryReviews, remediation_proposed
 from tests.tables import cloned, emptied, opened, reading
 
 SETTLE_S = 30.0
+APPROVAL_S = 3_600.0
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 ISSUE = ReviewIssue(number=12, url="http://gitea/sre/changes/issues/12")
+OPENED = Opened(ISSUE, "seal", "aftercare")
 EVENT = remediation_proposed()
 LOST = Uncertain("the answer was lost")
 
@@ -67,7 +69,7 @@ class InMemory:
 
 class InPostgres:
     def __init__(self, database, rows):
-        self.store = PostgresReviews(database, settle_s=SETTLE_S, announce=True)
+        self.store = PostgresReviews(database, settle_s=SETTLE_S, approval_s=APPROVAL_S, announce=True)
         self._rows = rows
 
     def pass_time(self, seconds):
@@ -203,7 +205,7 @@ class TestTaking:
 
 class TestSettling:
     async def test_an_open_issue_is_announced_once_and_asks_for_review(self, rig):
-        assert await rig.store.settle(await sending(rig), Opened(ISSUE))
+        assert await rig.store.settle(await sending(rig), OPENED)
 
         assert rig.state() is State.SENT
         told, asked = rig.announced()
@@ -215,7 +217,7 @@ class TestSettling:
     async def test_a_repeated_event_is_answered_with_the_issue_once_it_is_open(self, rig):
         first = await rig.store.plan(EVENT, assessed(), draft())
         ticket = await rig.store.take()
-        await rig.store.settle(ticket, Opened(ISSUE))
+        await rig.store.settle(ticket, OPENED)
         later = await rig.store.plan(EVENT, assessed(), draft())
 
         assert (later.assessed.issue, later.is_pending, later.duplicate) == (ISSUE, False, True)
@@ -224,7 +226,7 @@ class TestSettling:
         assert await rig.store.plan(EVENT, assessed(), draft()) == later
 
     async def test_the_same_plan_under_another_id_is_answered_with_the_same_issue(self, rig):
-        await rig.store.settle(await sending(rig), Opened(ISSUE))
+        await rig.store.settle(await sending(rig), OPENED)
         event = remediation_proposed(id="proposed-2", proposal_id="p-2")
         other = await rig.store.plan(event, assessed(proposal="p-2"), draft())
 
@@ -237,9 +239,9 @@ class TestSettling:
         late = await sending(rig)
         rig.pass_time(LEASE_S + SETTLE_S + 1)
         ticket = await rig.store.take()
-        assert not await rig.store.settle(late, Opened(numbered(99)))
-        assert await rig.store.settle(ticket, Opened(ISSUE))
-        assert not await rig.store.settle(ticket, Opened(numbered(98)))
+        assert not await rig.store.settle(late, numbered(99))
+        assert await rig.store.settle(ticket, OPENED)
+        assert not await rig.store.settle(ticket, numbered(98))
         assert (await rig.store.plan(EVENT, assessed(), draft())).assessed.issue == ISSUE
 
     async def test_what_was_postponed_waits_longer_each_time(self, rig):
@@ -283,4 +285,4 @@ class TestSettling:
 
 
 def numbered(number):
-    return ISSUE.model_copy(update={"number": number})
+    return replace(OPENED, issue=ISSUE.model_copy(update={"number": number}))

@@ -1,126 +1,25 @@
-"""Exactly one issue for a plan: redelivered, at once, with answers lost, and with its process dead at every step.
+"""Exactly one issue for a plan: redelivered, at once, refused, and with answers lost.
 
-PostgreSQL and Gitea's API are real servers. A process is a handler with connections of its own; it dies by being
-cancelled at a step, which leaves behind what a killed one does: nothing after that step is written or sent.
+PostgreSQL and Gitea's API are real servers. A process is a handler with connections of its own; those that are killed
+are in ``test_gitops_killed.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ssl
-from dataclasses import dataclass
 
 import pytest
 
-from functions.gitops_issue.core.policy import Policy
-from functions.gitops_issue.drafts import Locale, Writer
-from functions.gitops_issue.gitea import GiteaForge
-from functions.gitops_issue.handler import Ports, create_handler
-from functions.gitops_issue.issues import LEASE_S
-from functions.gitops_issue.proposals import Assessor
-from functions.gitops_issue.reviews import PostgresReviews
-from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import HttpClient, http_client
-from shared.adapters.relay import Relay
-from shared.adapters.system import SystemClock
 from shared.domain.errors import DatabaseUnavailable
-from shared.domain.events import PING, Event
 from shared.domain.remediations import REMEDIATION_ASSESSED, REMEDIATION_REVIEW_REQUESTED
 from shared.local.simulators.faults import Fault
-from shared.local.simulators.gitea import GiteaSimulator
 from shared.local.simulators.gitea_issues import Loss
 from shared.testing.gitops import remediation_proposed
 from shared.testing.sinks import MemorySink
-from tests.tables import cloned, emptied, opened, reading
+from tests.faults.gitops_world import REPOSITORY, TICK, a_world, is_answered_with_the_one_issue
+from tests.tables import cloned
 
-SETTLE_S = 60.0
 PATIENCE_S = 20.0  # for a failing test only
-CLOCK = SystemClock()
-TLS = ssl.create_default_context()  # read once: it takes longer than most tests
-EVENT = remediation_proposed()
-TICK = Event(id="ping", source="/ping", type=PING)
-REPOSITORY = "/api/v1/repos/sre/changes"
-ASSESSOR = Assessor(policy=Policy(), writer=Writer.of(Locale.EN), checks=True, opens=True)
-
-
-class Dying:
-    """A port whose process ends at a step: before a call of that name takes effect, or right after it did."""
-
-    def __init__(self, port, name, *, after):
-        self._port, self._name, self._after = port, name, after
-        self.died = False
-
-    def __getattr__(self, name):
-        call = getattr(self._port, name)
-        return self._dying(call) if name == self._name and not self.died else call
-
-    def _dying(self, call):
-        async def die(*args, **kwargs):
-            self.died = True
-            if self._after:
-                await call(*args, **kwargs)
-            raise asyncio.CancelledError
-
-        return die
-
-
-@dataclass
-class World:
-    """What outlives every process."""
-
-    url: str
-    rows: object
-    gitea: GiteaSimulator
-    gitea_url: str
-    http: HttpClient
-    stack: contextlib.AsyncExitStack
-
-    async def process(self, *, sink=None, timeout_s=0.3, dies=None):
-        """A process of gitops-issue: the use case, from one event to its answer."""
-        database = self.stack.enter_context(opened(self.url))
-        asking = {"authorization": "token token"}
-        endpoint = Endpoint(
-            http=self.http, url=f"{self.gitea_url}/api/v1", authorize=lambda: asking, timeout_s=timeout_s
-        )
-        reviews = PostgresReviews(database, settle_s=SETTLE_S, announce=True)
-        forge = GiteaForge(endpoint, owner="sre", repository="changes", clock=CLOCK)
-        if dies is not None:
-            name, after = dies
-            reviews, forge = Dying(reviews, name, after=after), Dying(forge, name, after=after)
-        committed = Relay(database, sink).nudge
-        ports = Ports(assess=ASSESSOR, reviews=reviews, forge=forge, clock=CLOCK, committed=committed)
-        handle = create_handler(ports)
-
-        async def one(event=EVENT):
-            (answer,) = await handle([event])
-            return answer
-
-        return one
-
-    def pass_time(self, seconds):
-        self.rows(
-            "UPDATE effects SET lease_until = lease_until - :s * interval '1 second', "
-            "next_at = next_at - :s * interval '1 second'",
-            s=float(seconds),
-        )
-
-    async def recover(self):
-        """Another process ticks once all that was held is free."""
-        handle = await self.process(timeout_s=5.0)
-        self.pass_time(LEASE_S + SETTLE_S + 1)
-        await handle(TICK)
-        self.pass_time(LEASE_S + SETTLE_S + 1)
-        await handle(TICK)
-        return await handle()
-
-    def states(self):
-        return [state for (state,) in self.rows("SELECT state FROM effects")]
-
-    def announced(self):
-        return [
-            tuple(row) for row in self.rows("SELECT event_type, event #>> '{data,outcome}' FROM outbox ORDER BY id")
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -131,19 +30,8 @@ def database(postgres_server, migrated_template):
 
 @pytest.fixture
 async def world(database):
-    simulator = GiteaSimulator()
-    with reading(emptied(database)) as rows:
-        async with simulator.serving() as url, http_client(tls=TLS) as http, contextlib.AsyncExitStack() as stack:
-            yield World(url=database, rows=rows, gitea=simulator, gitea_url=url, http=http, stack=stack)
-
-
-def is_answered_with_the_one_issue(world, answer):
-    (issue,) = world.gitea.issues
-    assert answer.result.data["outcome"] == "issue_opened"
-    assert answer.result.data["issue"]["number"] == issue.number
-    assert world.states() == ["sent"]
-    assert [type_ for type_, _ in world.announced()].count(REMEDIATION_REVIEW_REQUESTED) == 1
-    return True
+    async with a_world(database) as made:
+        yield made
 
 
 async def test_redelivered(world):
@@ -220,36 +108,6 @@ async def test_while_gitea_is_down_the_intent_is_durable(world):
     assert is_answered_with_the_one_issue(world, await world.recover())
 
 
-STEPS = [(name, after) for name in ("plan", "take", "open", "settle") for after in (False, True)]
-
-
-@pytest.mark.parametrize("dies", STEPS, ids=lambda step: f"{'after' if step[1] else 'before'} {step[0]}")
-async def test_when_its_process_dies(world, dies):
-    handle = await world.process(dies=dies)
-    with pytest.raises(asyncio.CancelledError):
-        await handle()
-    if dies == ("plan", False):
-        assert world.states() == []  # nothing was acknowledged: the broker sends it again
-    assert is_answered_with_the_one_issue(world, await world.recover() if world.states() else await redelivered(world))
-
-
-async def redelivered(world):
-    handle = await world.process()
-    return await handle()
-
-
-@pytest.mark.parametrize("dies", [("find", True), ("settle", False)], ids=str)
-async def test_when_the_process_that_looks_for_it_dies(world, dies):
-    handle = await world.process()
-    world.gitea.losses.append(Loss(how="cut"))
-    await handle()
-    world.pass_time(SETTLE_S + 1)
-    dying = await world.process(dies=dies)
-    with pytest.raises(asyncio.CancelledError):
-        await dying(TICK)
-    assert is_answered_with_the_one_issue(world, await world.recover())
-
-
 async def test_a_plan_that_is_being_taken_is_passed_over(world):
     handle = await world.process()
     world.gitea.faults.add(Fault(status=503, path=f"{REPOSITORY}/labels"))
@@ -264,11 +122,11 @@ async def test_a_plan_that_is_being_taken_is_passed_over(world):
 
 
 async def test_when_reconcile_finds_it_before_a_tick_does(world):
-    handle = await world.process(dies=("open", True))
-    with pytest.raises(asyncio.CancelledError):
-        await handle()
-    assert world.states() == ["sending"]
-    world.rows("UPDATE effects SET state = 'unknown', updated_at = now() WHERE state = 'sending'")
+    handle = await world.process()
+    world.gitea.losses.append(Loss(how="cut"))
+    await handle()
+    # As its sender had left it by dying, and reconcile has found it.
+    world.rows("UPDATE effects SET lease_until = now() + interval '1 minute', next_at = now()")
     await (await world.process())(TICK)
     assert world.states() == ["unknown"]  # its lease has not run out: nothing is decided yet
     assert is_answered_with_the_one_issue(world, await world.recover())

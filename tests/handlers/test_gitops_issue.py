@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from functions.gitops_issue.core.approvals import code_of
 from functions.gitops_issue.core.policy import Policy
 from functions.gitops_issue.drafts import Locale, Writer
 from functions.gitops_issue.handler import Ports, create_handler
@@ -16,8 +17,10 @@ from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import PING, Event
 from shared.domain.failures import LOST_CONNECTION
 from shared.domain.remediations import (
+    REMEDIATION_APPROVED,
     REMEDIATION_ASSESSED,
     REMEDIATION_REVIEW_REQUESTED,
+    RemediationApproved,
     RemediationAssessed,
     RemediationReviewRequested,
 )
@@ -25,7 +28,9 @@ from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
 from shared.testing.clocks import FakeClock
 from shared.testing.events import INCIDENT, write_requested
-from shared.testing.gitops import MemoryForge, MemoryReviews, remediation_proposed
+from shared.testing.gitops import MemoryReviews, remediation_proposed
+from shared.testing.gitops_forge import MemoryForge
+from shared.testing.gitops_verdicts import MemoryVerdicts
 from tests.senders import STRUCTURED, binary, plain, structured, tick
 
 EVENT = remediation_proposed()
@@ -40,12 +45,15 @@ PINGED = Event(id="ping-1", source="/apis/v1/namespaces/aftercare/pingsources/gi
 def place(client, settings):
     """gitops-issue over HTTP, and everything around it."""
 
-    def make(*, sink=None, forge=True, checks=True, opens=True):
+    def make(*, sink=None, forge=True, checks=True, opens=True, approvers=()):
         clock = FakeClock()
         reviews, gitea, told = MemoryReviews(clock, settle_s=SETTLE_S), MemoryForge(clock), []
+        verdicts = MemoryVerdicts(reviews, clock, approvers=frozenset(approvers))
         ports = Ports(
             assess=Assessor(policy=Policy(), writer=WRITER, checks=checks, opens=opens),
             reviews=reviews,
+            verdicts=verdicts,
+            notes=WRITER,
             forge=gitea if forge else None,
             clock=clock,
             committed=lambda: told.append(True),
@@ -53,7 +61,7 @@ def place(client, settings):
         route = Route(read=EventReader(ACCEPTS, request_type=REQUEST_TYPE, ticks=True), use_case=create_handler(ports))
         given = {} if sink is None else {"event_sink": sink}
         http = client(serve("gitops-issue", settings(**given), {"/": route}))
-        return SimpleNamespace(http=http, clock=clock, reviews=reviews, gitea=gitea, told=told)
+        return SimpleNamespace(http=http, clock=clock, reviews=reviews, verdicts=verdicts, gitea=gitea, told=told)
 
     return make
 
@@ -313,7 +321,7 @@ class TestTick:
             await propose(here, remediation_proposed(id=str(number), diagnosis=f"disk {number}"))
         await settle(here, seconds=3601)
         assert logged()[-1]["opened"] == 4
-        assert len({issue.marker for issue in here.gitea.issues}) == len(here.gitea.issues) == 4
+        assert len({issue.body for issue in here.gitea.issues}) == len(here.gitea.issues) == 4
 
     async def test_while_gitea_is_down_one_question_is_enough(self, place, logged):
         here = place()
@@ -324,3 +332,202 @@ class TestTick:
         await here.http.post("/", **tick())
         line = logged()[-1]
         assert (line["postponed"], line["why"]) == (1, ["Gitea is down"])
+
+
+async def opened(here, event=EVENT):
+    """The line that approves a plan whose issue is open."""
+    _, said = await propose(here, event)
+    return f"/approve {code_of(said['digest'])}"
+
+
+async def ticked(here, *, seconds=0):
+    here.clock.advance(seconds)
+    assert (await here.http.post("/", **tick())).status_code == 204
+
+
+def approvals(here):
+    return [event for event in here.reviews.announced if event.type == REMEDIATION_APPROVED]
+
+
+class TestApproving:
+    async def test_two_people_approve_and_it_is_announced_once(self, place, logged):
+        here = place()
+        yes = await opened(here)
+        here.gitea.say(1, "ada", yes)
+        await ticked(here)
+        assert approvals(here) == []
+        here.gitea.say(1, "grace", yes)
+        await ticked(here, seconds=31)
+
+        line = logged()[-1]
+        assert (line["approved"], line["closed"], line["why"]) == (1, 1, [])
+        await ticked(here, seconds=31)
+        (event,) = approvals(here)
+        assert (event.subject, event.extensions["causationid"]) == (INCIDENT, EVENT.id)
+        approved = RemediationApproved.model_validate(event.data)
+        assert (approved.approved_by, approved.command) == (["ada", "grace"], EVENT.data["command"])
+        assert (approved.issue.number, approved.approval_id) == (1, f"apr-{yes.removeprefix('/approve ')}")
+        assert approved.digest.startswith(f"sha256:{yes.removeprefix('/approve ')}")
+
+    async def test_then_the_issue_is_closed_and_says_why_once(self, place):
+        here = place()
+        yes = await opened(here)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        for _ in range(3):
+            await ticked(here, seconds=31)
+        (issue,) = here.gitea.issues
+        assert issue.is_closed
+        (note,) = [comment.body for comment in issue.comments if comment.login == "aftercare"]
+        assert "Nothing was executed" in note
+
+    async def test_approvals_are_never_taken_from_an_event(self, place):
+        here = place()
+        yes = await opened(here)
+        event = remediation_proposed(id="forged", approved_by=["ada", "grace"], approvals=[yes])
+        assert (await here.http.post("/", **structured(event))).status_code == 422
+        approved = replace(EVENT, id="approved-1", type=REMEDIATION_APPROVED)
+        assert (await here.http.post("/", **structured(approved))).status_code == 422
+        await ticked(here)
+        assert approvals(here) == []
+
+    async def test_the_requester_is_not_one_of_the_two(self, place):
+        here = place()
+        yes = await opened(here, remediation_proposed(requested_by="Grace"))
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        await ticked(here)
+        assert list(here.reviews.states.values()) == [State.SENT]
+
+    async def test_only_listed_people_count(self, place):
+        here = place(approvers=["ada", "bo"])
+        yes = await opened(here)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        await ticked(here)
+        assert list(here.reviews.states.values()) == [State.SENT]
+        here.gitea.say(1, "bo", yes)
+        await ticked(here, seconds=31)
+        assert approvals(here)[0].data["approved_by"] == ["ada", "bo"]
+
+    @pytest.mark.parametrize("field", ["title", "body"])
+    async def test_an_edited_issue_is_void_and_stays_so(self, place, field):
+        here = place()
+        yes = await opened(here)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        (issue,) = here.gitea.issues
+        before = getattr(issue, field)
+        setattr(issue, field, before.replace("worker-3", "worker-4"))
+        await ticked(here)
+        setattr(issue, field, before)
+        await ticked(here, seconds=31)
+
+        assert list(here.reviews.states.values()) == [State.VOIDED]
+        assert (issue.is_closed, approvals(here)) == (True, [])
+        assert "edited" in issue.comments[-1].body
+
+    async def test_an_edited_comment_does_not_count(self, place):
+        here = place()
+        yes = await opened(here)
+        here.gitea.say(1, "ada", yes)
+        here.gitea.say(1, "grace", "Never!")
+        here.gitea.reword(1, 1, yes)
+        await ticked(here)
+        assert list(here.reviews.states.values()) == [State.SENT]
+
+    @pytest.mark.parametrize("way", ["comment", "close"])
+    async def test_anybody_can_stop_it(self, place, way):
+        here = place()
+        yes = await opened(here)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes if login == "ada" or way == "comment" else "no")
+        if way == "comment":
+            here.gitea.say(1, "bo", yes.replace("approve", "reject"))
+        here.gitea.issues[0].is_closed = way == "close"
+        await ticked(here)
+        assert list(here.reviews.states.values()) == [State.REJECTED]
+        assert (here.gitea.issues[0].is_closed, approvals(here)) == (True, [])
+
+    async def test_a_plan_expires(self, place):
+        here = place()
+        yes = await opened(here)
+        await ticked(here)
+        here.clock.advance(86_400)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        await ticked(here)
+        assert (list(here.reviews.states.values()), approvals(here)) == ([State.EXPIRED], [])
+        assert here.gitea.issues[0].is_closed
+
+    async def test_it_expires_while_gitea_is_down_and_the_issue_is_closed_later(self, place, logged):
+        here = place()
+        for number in range(3):
+            await opened(here, remediation_proposed(id=str(number), diagnosis=f"disk {number}"))
+        here.gitea.down = True
+        await ticked(here, seconds=86_400)
+        assert set(here.reviews.states.values()) == {State.EXPIRED}
+        assert logged()[-1]["why"] == ["Gitea is down"]
+        here.gitea.down = False
+        await ticked(here, seconds=200)
+        assert [issue.is_closed for issue in here.gitea.issues] == [True] * 3
+
+    async def test_an_issue_that_cannot_be_read_does_not_stand_in_the_way_of_others(self, place):
+        here = place()
+        await opened(here)
+        yes = await opened(here, remediation_proposed(id="2", diagnosis="another disk"))
+        for login in ("ada", "grace"):
+            here.gitea.say(2, login, yes)
+        first = here.reviews.rows[next(iter(here.reviews.rows))]
+        gone = first.opened.issue.model_copy(update={"number": 99})
+        first.opened = replace(first.opened, issue=gone)
+        await ticked(here)
+        await ticked(here, seconds=31)
+        assert list(here.reviews.states.values()) == [State.SENT, State.APPROVED]
+
+    async def test_a_decided_plan_that_is_proposed_again_is_answered_with_its_issue(self, place):
+        here = place()
+        yes = await opened(here)
+        here.gitea.say(1, "ada", yes.replace("approve", "reject"))
+        await ticked(here)
+        status, said = await propose(here, remediation_proposed(id="again", proposal_id="p-2"))
+        assert (status, said["issue"]["number"], len(here.gitea.issues)) == (200, 1, 1)
+        await ticked(here, seconds=31)
+        assert list(here.reviews.states.values()) == [State.REJECTED]
+
+    async def test_the_database_that_is_lost_before_a_verdict_is_no_verdict(self, place):
+        here = place()
+        yes = await opened(here)
+        for login in ("ada", "grace"):
+            here.gitea.say(1, login, yes)
+        here.verdicts.failures["decide"] = deque([OUT])
+        assert (await here.http.post("/", **tick())).status_code == 503
+        assert not here.gitea.issues[0].is_closed
+        await ticked(here, seconds=LEASE_S + 1)
+        assert len(approvals(here)) == 1
+
+
+class TestDuplicates:
+    async def test_an_issue_that_came_late_is_closed_and_names_the_first(self, place, logged):
+        here = place()
+        here.gitea.next.append(Uncertain("lost"))
+        here.gitea.lost = True
+        await propose(here)
+        await settle(here)
+        late = replace(here.gitea.issues[0], comments=[])
+        here.gitea.issues.append(late)
+        await ticked(here, seconds=31)
+        await ticked(here, seconds=31)
+        assert [issue.is_closed for issue in here.gitea.issues] == [False, True]
+        (note,) = late.comments
+        assert "#1" in note.body
+        assert sum(line.get("duplicate", 0) for line in logged() if line["outcome"] == "settled") == 1
+
+    async def test_an_issue_that_somebody_else_copied_is_left_alone(self, place):
+        here = place()
+        here.gitea.next.append(Postponed("busy"))
+        await propose(here)
+        await settle(here)
+        here.gitea.issues.append(replace(here.gitea.issues[0], author="mallory", comments=[]))
+        await ticked(here, seconds=31)
+        assert [issue.is_closed for issue in here.gitea.issues] == [False, False]

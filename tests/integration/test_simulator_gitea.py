@@ -172,6 +172,77 @@ class TestListing:
         assert [label["name"] for label in (await http.get(f"{REPOSITORY}/labels?page=2")).json()] == ["label-30"]
 
 
+class TestComments:
+    async def test_a_comment_as_the_api_has_it(self, simulator, http):
+        issue = simulator.add_issue("x")
+        posted = await http.post(f"{ISSUES}/1/comments", json={"body": "over"})
+        simulator.add_comment(issue, "ada", "yes")
+        listed = await http.get(f"{ISSUES}/1/comments")
+
+        assert (posted.status_code, listed.status_code, listed.headers["x-total-count"]) == (201, 200, "2")
+        first, second = listed.json()
+        assert first == posted.json()
+        assert (first["user"]["login"], first["body"], first["created_at"]) == (
+            "aftercare",
+            "over",
+            first["updated_at"],
+        )
+        assert (second["id"], second["user"]["login"], second["body"]) == (first["id"] + 1, "ada", "yes")
+        assert (await http.get(f"{ISSUES}/1")).json()["comments"] == 2
+
+    async def test_an_edited_comment_has_two_times(self, simulator, http):
+        simulator.add_comment(simulator.add_issue("x"), "ada", "no").edit("yes")
+        (comment,) = (await http.get(f"{ISSUES}/1/comments")).json()
+        assert (comment["body"], comment["created_at"] < comment["updated_at"]) == ("yes", True)
+
+    async def test_who_was_deleted_is_nobody(self, simulator, http):
+        simulator.add_comment(simulator.add_issue("x"), "Ghost", "yes")
+        assert (await http.get(f"{ISSUES}/1/comments")).json()[0]["user"] == {"id": -1, "login": "Ghost"}
+
+    @pytest.mark.parametrize(
+        ("number", "given", "status"),
+        [(1, {}, 422), (1, {"body": ""}, 422), (1, {"body": 1}, 422), (2, {"body": "x"}, 500)],
+    )
+    async def test_what_it_refuses(self, simulator, http, number, given, status):
+        simulator.add_issue("x")
+        assert (await http.post(f"{ISSUES}/{number}/comments", json=given)).status_code == status
+
+    async def test_a_locked_issue_takes_none(self, simulator, http):
+        simulator.add_issue("x", is_locked=True)
+        assert (await http.post(f"{ISSUES}/1/comments", json={"body": "x"})).status_code == 403
+
+    async def test_comments_of_an_issue_that_is_not_there_are_an_error(self, http):
+        assert (await http.get(f"{ISSUES}/1/comments")).status_code == 500
+
+
+class TestEditing:
+    async def test_an_issue_is_closed_and_edited(self, simulator, http):
+        simulator.add_issue("x", "y")
+        answer = await http.patch(f"{ISSUES}/1", json={"state": "closed", "title": "z"})
+        assert answer.status_code == 201
+        assert [answer.json()[name] for name in ("state", "title", "body")] == ["closed", "z", "y"]
+        assert (await numbers(http), await numbers(http, state="closed")) == ([], [1])
+
+    @pytest.mark.parametrize(
+        ("number", "given", "status"),
+        [(1, {"state": "gone"}, 412), (1, {"state": 1}, 422), (2, {"state": "closed"}, 404)],
+    )
+    async def test_what_it_refuses(self, simulator, http, number, given, status):
+        simulator.add_issue("x")
+        assert (await http.patch(f"{ISSUES}/{number}", json=given)).status_code == status
+
+    async def test_an_issue_that_depends_on_another_is_not_closed(self, simulator, http):
+        simulator.add_issue("x", depends=True)
+        assert (await http.patch(f"{ISSUES}/1", json={"state": "closed"})).status_code == 412
+
+    async def test_somebody_comments_from_outside(self, simulator, http):
+        issue = simulator.add_issue("x")
+        said = {"number": 1, "login": "ada", "body": "yes"}
+        assert (await http.post("/_simulator/comments", json=said)).status_code == 204
+        assert [(each.login, each.body) for each in issue.comments] == [("ada", "yes")]
+        assert (await http.post("/_simulator/comments", json={**said, "number": 7})).status_code == 400
+
+
 class TestLosses:
     async def test_an_issue_is_there_whose_poster_never_heard_of_it(self, simulator, served):
         simulator.losses += [Loss(), Loss(how="cut"), Loss(how="error", status=504)]

@@ -6,6 +6,7 @@ import re
 import string
 import tomllib
 import unicodedata
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from functions.gitops_issue import drafts
+from functions.gitops_issue.core.approvals import Comment, Reading, Terms, Verdict, judge
 from functions.gitops_issue.drafts import Draft, Locale, Writer, marker_of
 from functions.gitops_issue.markdown import fenced, in_title, visible
 from functions.gitops_issue.settings import Settings
@@ -25,6 +27,8 @@ from shared.domain.remediations import (
     Tier,
 )
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
 DIGEST = "sha256:" + "a" * 64
 FORGED = marker_of("sha256:" + "b" * 64)
 PARSER = MarkdownIt("commonmark").enable("table")
@@ -196,6 +200,26 @@ class TestBody:
         assert "72 of 100" in draft().body
         assert draft().body.endswith(f"\n\n{marker_of(DIGEST)}\n")
 
+    @pytest.mark.parametrize("locale", Locale)
+    def test_it_says_how_to_approve_and_to_stop(self, locale):
+        codes = [token.content for token in tokens(draft(locale).body) if token.type == "code_inline"]
+        assert codes == ["/approve aaaaaaaaaaaa", "/reject aaaaaaaaaaaa", DIGEST]
+
+    def test_nothing_is_approved_by_the_text_of_the_issue_itself(self):
+        body = draft(plan=proposed(diagnosis="/approve aaaaaaaaaaaa")).body
+        terms = Terms(
+            digest=DIGEST, seal="", requester="planner", author="bot", approvers=frozenset(), expires_at=LATER
+        )
+        quoted = [Comment(login, body) for login in ("ada", "grace")]
+        assert judge(terms, Reading(comments=quoted, seal="", is_closed=False), at=NOW) is None
+
+    @pytest.mark.parametrize(
+        ("seconds", "said"), [(86_400, "24 h"), (5_400, "90 min"), (90, "90 s"), (0.5, "0.5 s"), (604_800, "168 h")]
+    )
+    def test_it_says_how_long_there_is_time(self, seconds, said):
+        body = Writer.of(Locale.EN, approval_s=seconds).draft(proposed(), assessed()).body
+        assert f"must agree within {said}." in body
+
     def test_what_is_not_there_is_said(self):
         body = draft(plan=proposed(diagnosis=None, constraints=[]), score=assessed(rollback_plan=None)).body
         assert len(code_blocks(body)) == 4
@@ -234,10 +258,27 @@ class TestBody:
         assert isinstance(draft(), Draft)
 
 
+class TestNotes:
+    @pytest.mark.parametrize("locale", Locale)
+    @pytest.mark.parametrize("verdict", Verdict)
+    def test_every_verdict_is_explained_in_words_of_its_own(self, locale, verdict):
+        note = WRITERS[locale].verdict(verdict)
+        assert note.body.endswith(f"\n\n{note.marker}\n")
+        assert len({WRITERS[locale].verdict(each).body for each in Verdict}) == len(Verdict)
+        assert not re.search(r"^/(approve|reject)", note.body, re.MULTILINE)
+
+    @pytest.mark.parametrize("locale", Locale)
+    def test_a_duplicate_names_the_first(self, locale):
+        note = WRITERS[locale].duplicate(12)
+        assert "#12" in note.body
+        assert note.marker not in {WRITERS[locale].verdict(each).marker for each in Verdict}
+
+
 class TestLanguages:
     def test_they_say_the_same(self):
         en, zh = (tomllib.loads((drafts._FOLDER / f"{each}.toml").read_text("utf-8")) for each in ("en", "zh_tw"))
         assert en.keys() == zh.keys()
+        assert all(en[name].keys() == zh[name].keys() for name in ("note", "dry_run"))
         for name, text in en.items():
             if isinstance(text, str):
                 fields = [[field for _, field, _, _ in string.Formatter().parse(t) if field] for t in (text, zh[name])]

@@ -63,3 +63,14 @@ def test_namespaces_are_each_installation_s_own():
     policy = policy_of(load(BLAST_PRODUCTION_NAMESPACES="shop-*").namespaces)
     reasons = assess("kubectl rollout restart deployment/api -n shop-eu", policy).reasons
     assert "namespace:production" in [each.rule for each in reasons]
+
+
+@pytest.mark.parametrize("given", ["ada", "ada,", "ada, ADA", ",", " "])
+def test_a_list_of_approvers_that_could_never_approve_is_refused(given):
+    with pytest.raises(ConfigurationError, match="GITEA_APPROVERS"):
+        load(GITEA_APPROVERS=given)
+
+
+def test_without_a_list_everybody_may_approve():
+    assert load().approvers == frozenset()
+    assert load(GITEA_APPROVERS="ada, Grace").approvers == {"ada", "Grace"}

@@ -5,8 +5,9 @@ As a process::
     python -m shared.local.simulators.gitea --port 3000 --repository sre/changes --token secret
 
 ``PUT /_simulator/labels`` and ``/_simulator/users`` take names; ``POST /_simulator/losses`` takes the fields of
-:class:`Loss`: what happens to the answers of the next posts, after the issue is there. ``GET /_simulator/issues`` shows
-all issues without a token.
+:class:`Loss`: what happens to the answers of the next posts, after the issue is there; ``POST /_simulator/comments``
+lets somebody comment, by ``number``, ``login`` and ``body``. ``GET /_simulator/issues`` shows all issues without a
+token.
 """
 
 from __future__ import annotations
@@ -14,26 +15,33 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from shared.local.simulators.gitea_issues import Issue, Loss, Refusal, bound, instant
+from shared.local.simulators.gitea_answers import broken_off, page, refused
+from shared.local.simulators.gitea_issues import (
+    COMMENT,
+    CREATE,
+    EDIT,
+    Comment,
+    Issue,
+    Loss,
+    Refusal,
+    bound,
+    instant,
+)
 from shared.local.simulators.simulator import CONTROL, Simulator, options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.requests import Request
 
 Endpoint = Callable[["Request"], Awaitable[Response]]
 
-_USUAL_PAGE: Final = 30
-_LONGEST_PAGE: Final = 50
 _LONGEST_TITLE: Final = 255
-_SWAGGER: Final = "/api/swagger"
+_OWN_LOGIN: Final = "aftercare"
 _STATES: Final = {"all": ("open", "closed"), "closed": ("closed",)}
 
 
@@ -73,17 +81,27 @@ class GiteaSimulator(Simulator):
         self.issues.append(issue)
         return issue
 
+    def add_comment(self, issue: Issue, login: str, body: str) -> Comment:
+        """Let somebody comment."""
+        comment = Comment(id=sum(len(each.comments) for each in self.issues) + 1, login=login, body=body)
+        issue.comments.append(comment)
+        return comment
+
     def problem(self, status: int) -> Response:
         """A message, and where the API is described."""
-        return _refused(status, f"it was told to answer {status}")
+        return refused(status, f"it was told to answer {status}")
 
     def routes(self) -> Sequence[BaseRoute]:
         """Issues and labels of the repository."""
         path = "/api/v1/repos/{owner}/{repository}"
+        issue = f"{path}/issues/{{number:int}}"
         return [
             Route(f"{path}/issues", self._guarded(self._list, "read:issue"), methods=["GET"]),
             Route(f"{path}/issues", self._guarded(self._post, "write:issue"), methods=["POST"]),
-            Route(f"{path}/issues/{{number:int}}", self._guarded(self._get, "read:issue"), methods=["GET"]),
+            Route(issue, self._guarded(self._get, "read:issue"), methods=["GET"]),
+            Route(issue, self._guarded(self._patch, "write:issue"), methods=["PATCH"]),
+            Route(f"{issue}/comments", self._guarded(self._list_comments, "read:issue"), methods=["GET"]),
+            Route(f"{issue}/comments", self._guarded(self._comment, "write:issue"), methods=["POST"]),
             Route(f"{path}/labels", self._guarded(self._list_labels, "read:issue"), methods=["GET"]),
         ]
 
@@ -93,6 +111,7 @@ class GiteaSimulator(Simulator):
             Route(f"{CONTROL}/labels", self._put_labels, methods=["PUT"]),
             Route(f"{CONTROL}/users", self._put_users, methods=["PUT"]),
             Route(f"{CONTROL}/losses", self._add_loss, methods=["POST"]),
+            Route(f"{CONTROL}/comments", self._let_comment, methods=["POST"]),
             Route(f"{CONTROL}/issues", self._show, methods=["GET"]),
         ]
 
@@ -104,7 +123,7 @@ class GiteaSimulator(Simulator):
                 self._check(request, scope)
                 return await endpoint(request)
             except Refusal as refusal:
-                return _refused(refusal.status, str(refusal))
+                return refused(refusal.status, str(refusal))
 
         return guarded
 
@@ -141,10 +160,10 @@ class GiteaSimulator(Simulator):
             and (before is None or issue.at <= before)
             and word in f"{issue.title} {issue.body}".lower()
         ]
-        return _page(request, [self._shown(issue, request) for issue in found])
+        return page(request, [self._shown(issue, request) for issue in found])
 
     async def _post(self, request: Request) -> Response:
-        given = bound(await request.body())
+        given = bound(await request.body(), CREATE)
         self._check_assignees(given.get("assignees") or [])
         loss = self.losses.popleft() if self.losses else None
         if loss is not None:
@@ -162,20 +181,48 @@ class GiteaSimulator(Simulator):
         if loss.how == "error":
             return self.problem(loss.status)
         if loss.how == "cut":
-            return StreamingResponse(_broken_off(), 201, headers={"content-length": "1000"})
+            return StreamingResponse(broken_off(), 201, headers={"content-length": "1000"})
         while not await request.is_disconnected():  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
         return Response(status_code=499)
 
     async def _get(self, request: Request) -> Response:
+        return JSONResponse(self._shown(self._issue(request, or_else=404), request))
+
+    async def _patch(self, request: Request) -> Response:
+        issue = self._issue(request, or_else=404)
+        given = bound(await request.body(), EDIT)
+        issue.edit(**{name: given[name] for name in ("title", "body", "state") if given.get(name) is not None})
+        return JSONResponse(self._shown(issue, request), 201)
+
+    async def _list_comments(self, request: Request) -> Response:
+        """All of them: Gitea gives no pages here, and fails where there is no issue."""
+        issue = self._issue(request, or_else=500)
+        since, before = instant(request.query_params.get("since")), instant(request.query_params.get("before"))
+        found = [
+            comment.shown()
+            for comment in issue.comments
+            if (since is None or comment.updated_at >= since) and (before is None or comment.updated_at <= before)
+        ]
+        return JSONResponse(found, headers={"x-total-count": str(len(found))})
+
+    async def _comment(self, request: Request) -> Response:
+        issue = self._issue(request, or_else=500)
+        if issue.is_locked:
+            raise Refusal(403, "This issue has been locked. Only users with write access can comment.")
+        given = bound(await request.body(), COMMENT)
+        return JSONResponse(self.add_comment(issue, _OWN_LOGIN, given["body"]).shown(), 201)
+
+    def _issue(self, request: Request, *, or_else: int) -> Issue:
+        """The issue of that number, or what Gitea answers when there is none."""
         number = request.path_params["number"]
         issue = next((issue for issue in self.issues if issue.number == number), None)
         if issue is None:
-            raise Refusal(404, "issue does not exist")
-        return JSONResponse(self._shown(issue, request))
+            raise Refusal(or_else, f"issue does not exist [id: 0, repo_id: 1, index: {number}]")
+        return issue
 
     async def _list_labels(self, request: Request) -> Response:
-        return _page(request, [{"id": id_, "name": name, "color": "cccccc"} for name, id_ in self.labels.items()])
+        return page(request, [{"id": id_, "name": name, "color": "cccccc"} for name, id_ in self.labels.items()])
 
     async def _put_labels(self, request: Request) -> Response:
         for name in await request.json():
@@ -191,6 +238,15 @@ class GiteaSimulator(Simulator):
             self.losses.append(Loss.parse(await request.json()))
         except (TypeError, json.JSONDecodeError):
             return Response("A loss is an object of how, status and late_s\n", 400)
+        return Response(status_code=204)
+
+    async def _let_comment(self, request: Request) -> Response:
+        try:
+            given = await request.json()
+            issue = next(issue for issue in self.issues if issue.number == given["number"])
+            self.add_comment(issue, given["login"], given["body"])
+        except (KeyError, TypeError, StopIteration, json.JSONDecodeError):
+            return Response("A comment is an object of number, login and body\n", 400)
         return Response(status_code=204)
 
     async def _show(self, request: Request) -> Response:
@@ -209,38 +265,18 @@ class GiteaSimulator(Simulator):
             "url": f"{request.base_url}api/v1/{place}",
             "html_url": f"{request.base_url}{place.removeprefix('repos/')}",
             "number": issue.number,
-            "user": {"id": 1, "login": "aftercare"},
+            "user": {"id": 1, "login": issue.login},
             "title": issue.title,
             "body": issue.body,
             "labels": [{"id": id_, "name": name} for name, id_ in self.labels.items() if id_ in issue.labels],
             "assignees": [{"login": login} for login in issue.assignees] or None,
             "state": issue.state,
-            "comments": 0,
+            "comments": len(issue.comments),
             "created_at": at,
             "updated_at": at,
             "closed_at": None,
             "pull_request": {"merged": False, "merged_at": None} if issue.is_pull else None,
         }
-
-
-def _page(request: Request, entries: Sequence[Mapping[str, Any]]) -> Response:
-    """A page of a list; never more than Gitea's own limit, whatever was asked."""
-
-    def number(name: str) -> int:
-        text = request.query_params.get(name, "")
-        return int(text) if text.isdecimal() else 0
-
-    size = min(number("limit") or _USUAL_PAGE, _LONGEST_PAGE)
-    first = (max(number("page"), 1) - 1) * size
-    return JSONResponse(list(entries[first : first + size]), headers={"x-total-count": str(len(entries))})
-
-
-def _refused(status: int, message: str) -> Response:
-    return JSONResponse({"message": message, "url": _SWAGGER}, status)
-
-
-async def _broken_off() -> AsyncIterator[bytes]:
-    yield b'{"id": 1, "num'
 
 
 def main() -> None:

@@ -5,11 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
+from zlib import crc32
 
 _WAYS: Final = ("hang", "cut", "error")
-_TYPES: Final = {"title": str, "body": str, "assignees": list, "labels": list}
+_STATES: Final = ("open", "closed")
+_LEAST: Final = timedelta(seconds=1)  # as finely as Gitea tells times
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an endpoint binds a body to: the types of its fields, and those that must be there."""
+
+    name: str
+    types: Mapping[str, type]
+    required: tuple[str, ...] = ()
+
+
+CREATE: Final = Form(
+    "CreateIssueOption", {"title": str, "body": str, "assignees": list, "labels": list}, required=("title",)
+)
+EDIT: Final = Form("EditIssueOption", {"title": str, "body": str, "state": str})
+COMMENT: Final = Form("CreateIssueCommentOption", {"body": str}, required=("body",))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,8 +54,45 @@ class Loss:
 
 
 @dataclass(slots=True, kw_only=True)
+class Comment:
+    """What somebody wrote below an issue; one of an author who was deleted has ``Ghost`` for a login, and no user."""
+
+    id: int
+    login: str
+    body: str
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.updated_at = self.created_at
+
+    def edit(self, body: str) -> None:
+        """Let somebody change it, a while later."""
+        self.body, self.updated_at = body, self.updated_at + _LEAST
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": self.id,
+            "user": {
+                "id": -1 if self.login == "Ghost" else crc32(self.login.lower().encode()) + 1,
+                "login": self.login,
+            },
+            "body": self.body,
+            "created_at": _told(self.created_at),
+            "updated_at": _told(self.updated_at),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
 class Issue:
-    """An issue, or a pull request, which Gitea numbers and lists along with them."""
+    """An issue, or a pull request, which Gitea numbers and lists along with them.
+
+    Attributes:
+        is_locked: only those who may write to the repository may comment; the token's user may not.
+        depends: on another issue that is open.
+        login: of who opened it.
+    """
 
     number: int
     title: str
@@ -46,7 +101,25 @@ class Issue:
     assignees: list[str] = field(default_factory=list)
     state: str = "open"
     is_pull: bool = False
+    is_locked: bool = False
+    depends: bool = False
+    login: str = "aftercare"
+    comments: list[Comment] = field(default_factory=list)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def edit(self, *, title: str | None = None, body: str | None = None, state: str | None = None) -> None:
+        """Change it as its form allows.
+
+        Raises:
+            Refusal: there is no such state, or not yet.
+        """
+        if state is not None and state not in _STATES:
+            raise Refusal(412, f"unknown state: {state}")
+        if state == "closed" and self.depends:
+            raise Refusal(412, "cannot close this issue or pull request because it still has open dependencies")
+        self.title = self.title if title is None else title
+        self.body = self.body if body is None else body
+        self.state = state or self.state
 
 
 class Refusal(Exception):
@@ -57,8 +130,8 @@ class Refusal(Exception):
         self.status = status
 
 
-def bound(body: bytes) -> dict[str, Any]:
-    """An issue as it is posted; Go's decoder takes no other types, and ignores what it does not know.
+def bound(body: bytes, form: Form) -> dict[str, Any]:
+    """What is posted; Go's decoder takes no other types, and ignores what it does not know.
 
     Raises:
         Refusal: Gitea would not take it.
@@ -68,15 +141,20 @@ def bound(body: bytes) -> dict[str, Any]:
     except ValueError:
         raise Refusal(422, "[]: invalid character looking for beginning of value") from None
     if not isinstance(given, dict):
-        raise Refusal(422, "[]: json: cannot unmarshal into Go value of type api.CreateIssueOption")
-    for name, kind in _TYPES.items():
+        raise Refusal(422, "[]: json: cannot unmarshal into Go value of type api." + form.name)
+    for name, kind in form.types.items():
         if given.get(name) is not None and not isinstance(given[name], kind):
-            raise Refusal(422, f"[]: json: cannot unmarshal into Go struct field CreateIssueOption.{name}")
+            raise Refusal(422, f"[]: json: cannot unmarshal into Go struct field {form.name}.{name}")
     if not all(type(label) is int for label in given.get("labels") or []):
         raise Refusal(422, "[]: json: cannot unmarshal string into Go struct field CreateIssueOption.labels of int64")
-    if not given.get("title"):
-        raise Refusal(422, "[Title]: Required")
+    for name in form.required:
+        if not given.get(name):
+            raise Refusal(422, f"[{name.title()}]: Required")
     return given
+
+
+def _told(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def instant(text: str | None) -> datetime | None:
