@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from functions.backfill_reconcile.drain import Drain, DrainPolicy
@@ -29,12 +31,15 @@ class Replay(KnowledgeReplay):
         self.poison = set()
         self.refused = {}
         self.takes_s = 0.0
+        self.hanging = None
         self._clock = clock
 
     async def __call__(self, letters):
         ids = [letter.event.id for letter in letters]
         self.groups.append(ids)
         self._clock.advance(self.takes_s)
+        if self.hanging is not None and self.hanging(ids):
+            await asyncio.Event().wait()
         if self.poison & set(ids):
             raise Crash
         for error in (self.refused[id_] for id_ in ids if id_ in self.refused):
@@ -73,6 +78,15 @@ class DrainedPlace:
     async def drain(self):
         ports = self.letters, self.quarantine, self.replay, self.clock
         return await Drain(KNOWLEDGE_STREAM, *ports, self.policy).run()
+
+    async def drain_within(self, seconds, *, hanging, alone=False):
+        """A drain with a deadline; the replay of a letter, perhaps only of it alone, does not come to an end."""
+        self.replay.hanging = lambda ids: hanging in ids and (not alone or len(ids) == 1)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.drain()
+        finally:
+            self.replay.hanging = None
 
     async def crash(self):
         with pytest.raises(Crash):

@@ -20,7 +20,9 @@ from shared.domain.failures import Failure, FailureClass
 _BROKER: Final = "knativeerror"
 # Answers that the same event gets every time. 401 and 403 are not among them: they are a setting, not the event.
 _PERMANENT: Final = frozenset({"400", "413", "415", "422"})
-_PERHAPS_THE_LETTER: Final = frozenset({FailureClass.EVENT, FailureClass.CONFLICT, FailureClass.UNKNOWN})
+_PERHAPS_THE_LETTER: Final = frozenset(
+    {FailureClass.EVENT, FailureClass.CONFLICT, FailureClass.COLLISION, FailureClass.UNKNOWN}
+)
 
 
 class Fate(StrEnum):

@@ -1,13 +1,14 @@
 """Draining a stream: claim, replay in groups, forget after the commit.
 
 A letter whose holder died twice is replayed alone, so that if it kills the process again it takes no other letter
-down with it; after five deaths it is quarantined. When the database is out, what was claimed is given back as if it
-had never been touched, and the drain stops.
+down with it; after five deaths it is quarantined. When the database is out, or the tick's time is up, what was claimed
+is given back as if it had never been touched, and the drain stops.
 """
 
 from __future__ import annotations
 
 import json
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -116,7 +117,7 @@ class Drain:
         try:
             await self._put_away(hopeless)
             await self._replay_together([c for c in claimed if c not in hopeless])
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, CancelledError):
             await self._give_back()
             raise
         await self._give_back()

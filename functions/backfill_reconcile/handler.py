@@ -18,7 +18,7 @@ from shared.domain.errors import Busy, DatabaseUnavailable, QueueUnavailable
 from shared.domain.events import Event
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED, Cause, KnowledgeQuarantined
 from shared.domain.ports import Clock, DeadLetterQueue
-from shared.domain.slots import Done, Mine, Slot, Taken
+from shared.domain.slots import Done, Mine, Slot, Taken, given_back
 from shared.runtime.answers import Answer, UseCase, one
 
 
@@ -32,7 +32,7 @@ class Upkeep(Protocol):
         """Record the report and announce it; returns ``reconcile.completed``."""
 
     async def release_slot(self, slot: Mine) -> None:
-        """Let the next tick try again."""
+        """Let the next tick try again; never raises."""
 
     def completed(self, slot: Done) -> Event:
         """``reconcile.completed`` of a slot that is done."""
@@ -76,13 +76,9 @@ def create_tick_handler(ports: Ports) -> UseCase:
             case Taken():
                 raise Busy("another replica reconciles this slot; send it again")
             case Mine():
-                try:
+                async with given_back(slot, ports.upkeep.release_slot):
                     report = await _reconcile(ports)
                     completed = await ports.upkeep.finish_slot(slot, report)
-                except (DatabaseUnavailable, QueueUnavailable):
-                    # Also after a COMMIT of which nobody knows: a slot that is done is not given back.
-                    await ports.upkeep.release_slot(slot)
-                    raise
                 return Answer(outcome="reconciled", result=completed, facts=report.model_dump(mode="json"))
             case _ as never:
                 assert_never(never)

@@ -11,14 +11,14 @@ from functions.backfill_reconcile.handler import Ports, create_dead_letter_handl
 from functions.backfill_reconcile.model import ACCEPTS, Drained
 from functions.backfill_reconcile.settings import Settings
 from functions.backfill_reconcile.upkeep import KnowledgeReplay, PostgresQuarantine, PostgresUpkeep, Redelivery
-from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
+from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.http import http_sink
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
-from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM
+from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM, Caps
 from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
 from shared.runtime.settings import Durability

@@ -11,6 +11,7 @@ from functions.backfill_reconcile.model import RECONCILE_COMPLETED, SOURCE, Reco
 from shared.adapters import outbox, quarantine, slots
 from shared.adapters.postgres import Connection, Database
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.dead_letters import BROKER_STREAM, DeadLetter
 from shared.domain.errors import Unprocessable
 from shared.domain.events import Event, derived_id
@@ -69,26 +70,25 @@ class PostgresUpkeep:
     ) -> None:
         self._database = database
         self._relay = relay
-        self._owner = owner
-        self._interval_s = interval_s
-        self._lease_s = lease_s
+        self._slots = Slots(database, _JOB, owner=owner, interval_s=interval_s, lease_s=lease_s)
         self._retention_days = retention_days
         self._announce = announce
 
     async def claim_slot(self) -> Slot:
         """Take this slot, or say who has it."""
-
-        def work(connection: Connection) -> Slot:
-            return slots.claim(connection, _JOB, interval_s=self._interval_s, lease_s=self._lease_s, owner=self._owner)
-
-        return await self._database.run(work)
+        return await self._slots.claim()
 
     async def finish_slot(self, slot: Mine, report: Reconciled) -> Event:
-        """Record the report, forget what is old, announce; a slot taken over meanwhile stays its new owner's."""
+        """Record the report, forget what is old, announce.
+
+        Raises:
+            Busy: another owner took the slot over meanwhile; nothing was changed.
+        """
         completed = _completed(slot.slot_start, report.model_dump(mode="json"))
 
         def work(connection: Connection) -> None:
-            if slots.finish(connection, _JOB, slot, completed.data) and self._announce:
+            slots.finish(connection, _JOB, slot, completed.data)
+            if self._announce:
                 outbox.add(connection, [completed])
             connection.rows(_FORGET, days=self._retention_days)
 
@@ -98,7 +98,7 @@ class PostgresUpkeep:
 
     async def release_slot(self, slot: Mine) -> None:
         """Let the next tick try again."""
-        await self._database.run(lambda connection: slots.release(connection, _JOB, slot))
+        await self._slots.release(slot)
 
     def completed(self, slot: Done) -> Event:
         """``reconcile.completed`` of a slot that is done."""

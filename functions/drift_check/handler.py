@@ -26,7 +26,7 @@ from shared.domain.drift import DriftChecked
 from shared.domain.errors import Busy, UpstreamUnavailable
 from shared.domain.events import PING, Event
 from shared.domain.ports import Clock
-from shared.domain.slots import Done, Mine, Slot, Taken
+from shared.domain.slots import Done, Mine, Slot, Taken, given_back
 from shared.runtime.answers import Answer, UseCase, one
 
 _MAY_WORK_LATER: Final = frozenset({FailureKind.TIMEOUT, FailureKind.UNREACHABLE, FailureKind.THROTTLED})
@@ -57,6 +57,9 @@ class Checks(Protocol):
 
     async def claim_slot(self) -> Slot:
         """Take this slot, or say who has it."""
+
+    async def release_slot(self, slot: Mine) -> None:
+        """Let the next tick try again; never raises."""
 
     async def finish_slot(self, slot: Mine, found: Sequence[DriftChecked]) -> Sequence[Event]:
         """Record what a tick found and announce it; returns ``config.drift-checked`` of each."""
@@ -106,8 +109,9 @@ async def _tick(ports: Ports) -> Answer:
         case Taken():
             raise Busy("another replica checks this slot; send it again")
         case Mine():
-            found = await asyncio.gather(*(_watched(each, ports) for each in ports.watched))
-            return _ticked("checked", await ports.checks.finish_slot(slot, found))
+            async with given_back(slot, ports.checks.release_slot):
+                found = await asyncio.gather(*(_watched(each, ports) for each in ports.watched))
+                return _ticked("checked", await ports.checks.finish_slot(slot, found))
         case _ as never:
             assert_never(never)
 

@@ -16,8 +16,8 @@ from functions.drift_check.model import FUNCTION, SOURCE
 from shared.adapters import inbox, outbox, slots
 from shared.adapters.postgres import Connection, Database
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.drift import DRIFT_CHECKED, DRIFT_DETECTED, DriftChecked
-from shared.domain.errors import Busy
 from shared.domain.events import Event, derived_id, from_structured, to_structured
 from shared.domain.slots import Done, Mine, Slot
 
@@ -56,9 +56,7 @@ class PostgresChecks:
     ) -> None:
         self._database = database
         self._relay = relay
-        self._owner = owner
-        self._interval_s = interval_s
-        self._lease_s = lease_s
+        self._slots = Slots(database, FUNCTION, owner=owner, interval_s=interval_s, lease_s=lease_s)
         self._remind_s = remind_s
         self._announce = announce
 
@@ -85,13 +83,11 @@ class PostgresChecks:
 
     async def claim_slot(self) -> Slot:
         """Take this slot, or say who has it."""
+        return await self._slots.claim()
 
-        def work(connection: Connection) -> Slot:
-            return slots.claim(
-                connection, FUNCTION, interval_s=self._interval_s, lease_s=self._lease_s, owner=self._owner
-            )
-
-        return await self._database.run(work)
+    async def release_slot(self, slot: Mine) -> None:
+        """Let the next tick try again."""
+        await self._slots.release(slot)
 
     async def finish_slot(self, slot: Mine, found: Sequence[DriftChecked]) -> Sequence[Event]:
         """Record what a tick found; drift that was announced lately is not announced again."""
@@ -102,8 +98,7 @@ class PostgresChecks:
             alarms, due = self._alarms(slot, found, earlier)
             events = [_event(slot.slot_start, number, *_CHECKED, each) for number, each in enumerate(found)]
             result = {"checks": [_data(each) for each in found], "alarms": alarms}
-            if not slots.finish(connection, FUNCTION, slot, result):
-                raise Busy("another replica took this slot over; send it again")
+            slots.finish(connection, FUNCTION, slot, result)
             if self._announce:
                 outbox.add(connection, [*events, *due])
             return events

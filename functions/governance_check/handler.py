@@ -17,11 +17,11 @@ from functions.governance_check.core.policy import Policy
 from functions.governance_check.model import CheckRequested
 from functions.governance_check.running import Check, run
 from shared.domain.contract import validated
-from shared.domain.errors import Busy, DatabaseUnavailable
+from shared.domain.errors import Busy
 from shared.domain.events import PING, Event
 from shared.domain.governance import CheckName
 from shared.domain.ports import Clock
-from shared.domain.slots import Done, Mine, Slot, Taken
+from shared.domain.slots import Done, Mine, Slot, Taken, given_back
 from shared.runtime.answers import Answer, UseCase, one
 
 
@@ -42,7 +42,7 @@ class Ledger(Protocol):
         """Take this slot, or say who has it."""
 
     async def release_slot(self, slot: Mine) -> None:
-        """Let the next tick try again."""
+        """Let the next tick try again; never raises."""
 
     def completed(self, slot: Done) -> Event:
         """``governance.completed`` of a slot that is done."""
@@ -107,12 +107,9 @@ async def _run_slot(ports: Ports) -> Answer:
         case Taken():
             raise Busy("another replica runs this slot; send it again")
         case Mine():
-            inspection = await _inspect(ports, slot.slot_start, CheckRequested())
-            try:
+            async with given_back(slot, ports.ledger.release_slot):
+                inspection = await _inspect(ports, slot.slot_start, CheckRequested())
                 return _governed(await ports.ledger.conclude_slot(slot, inspection))
-            except DatabaseUnavailable:
-                await ports.ledger.release_slot(slot)
-                raise
         case _ as never:
             assert_never(never)
 

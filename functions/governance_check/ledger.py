@@ -27,7 +27,7 @@ from functions.governance_check.model import FUNCTION
 from shared.adapters import inbox, outbox, slots
 from shared.adapters.postgres import Connection, Database, json_rows
 from shared.adapters.relay import Relay
-from shared.domain.errors import Busy
+from shared.adapters.slots import Slots
 from shared.domain.events import Event, derived_id, from_structured, to_structured
 from shared.domain.governance import (
     AlertReference,
@@ -42,7 +42,6 @@ from shared.domain.governance import (
 from shared.domain.slots import Done, Mine, Slot
 
 _OURS: Final = frozenset(AlertType)
-_OVERTAKEN: Final = "another replica took this slot over; nothing was changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +71,15 @@ class PostgresLedger:
         self._relay = relay
         self._policy = policy
         self._terms = terms
+        self._slots = Slots(database, FUNCTION, owner=terms.owner, interval_s=terms.interval_s, lease_s=terms.lease_s)
 
     async def claim_slot(self) -> Slot:
         """Take this slot, or say who has it."""
-        terms = self._terms
-
-        def work(connection: Connection) -> Slot:
-            return slots.claim(
-                connection, FUNCTION, interval_s=terms.interval_s, lease_s=terms.lease_s, owner=terms.owner
-            )
-
-        return await self._database.run(work)
+        return await self._slots.claim()
 
     async def release_slot(self, slot: Mine) -> None:
         """Let the next tick try again."""
-        await self._database.run(lambda connection: slots.release(connection, FUNCTION, slot))
+        await self._slots.release(slot)
 
     def completed(self, slot: Done) -> Event:
         """``governance.completed`` of a slot that is done."""
@@ -101,8 +94,7 @@ class PostgresLedger:
 
         def work(connection: Connection) -> Event:
             done = self._conclude(connection, run_of_slot(slot.slot_start), inspection)
-            if not slots.finish(connection, FUNCTION, slot, done.data):
-                raise Busy(_OVERTAKEN)
+            slots.finish(connection, FUNCTION, slot, done.data)
             return done
 
         return await self._committed(work)

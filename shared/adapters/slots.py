@@ -6,10 +6,16 @@ lease; when it dies the next tick takes over with a higher fence, and the dead o
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
-from shared.adapters.postgres import Connection, json_rows
+from shared.adapters.postgres import Connection, Database, json_rows
+from shared.domain.errors import Busy, DatabaseUnavailable
 from shared.domain.slots import Done, Mine, Slot, Taken
+
+# What an answer may be late for a slot's sake; and between two tries to give one back.
+_PATIENCE_S: Final = 1.0
 
 _CLAIM: Final = """
 INSERT INTO cron_slots (job, slot_start, owner, lease_until)
@@ -45,12 +51,65 @@ def claim(connection: Connection, job: str, *, interval_s: float, lease_s: float
     return Done(slot_start, result) if done and slot_start is not None else Taken()
 
 
-def finish(connection: Connection, job: str, slot: Mine, result: Any) -> bool:
-    """Record the result; False when another owner took over meanwhile."""
-    rows = connection.rows(_FINISH, job=job, slot_start=slot.slot_start, fence=slot.fence, result=json_rows(result))
-    return bool(rows)
+def finish(connection: Connection, job: str, slot: Mine, result: Any) -> None:
+    """Record the result.
+
+    Raises:
+        Busy: another owner took over meanwhile; the slot is its own, and may yet have to be taken from it.
+    """
+    document = json_rows(result)
+    if not connection.rows(_FINISH, job=job, slot_start=slot.slot_start, fence=slot.fence, result=document):
+        raise Busy("another replica took this slot over; send it again")
 
 
 def release(connection: Connection, job: str, slot: Mine) -> None:
     """Let the next tick take the slot at once: this run could not finish."""
     connection.rows(_RELEASE, job=job, slot_start=slot.slot_start, fence=slot.fence)
+
+
+class Slots:
+    """The slots of one job, as this process runs them.
+
+    Args:
+        database: where.
+        job: whose slots.
+        owner: this process, for the slot's row.
+        interval_s: length of a slot in seconds.
+        lease_s: how long a silent owner keeps its slot, in seconds.
+    """
+
+    def __init__(self, database: Database, job: str, *, owner: str, interval_s: float, lease_s: float) -> None:
+        self._database = database
+        self._job = job
+        self._owner = owner
+        self._interval_s = interval_s
+        self._lease_s = lease_s
+        self._releasing: set[asyncio.Task[None]] = set()
+
+    async def claim(self) -> Slot:
+        """Take the current slot, or say who has it; raises DatabaseUnavailable."""
+
+        def work(connection: Connection) -> Slot:
+            return claim(connection, self._job, interval_s=self._interval_s, lease_s=self._lease_s, owner=self._owner)
+
+        return await self._database.run(work)
+
+    async def release(self, slot: Mine) -> None:
+        """Let the next tick take the slot, at once or as soon as PostgreSQL can be told; never raises.
+
+        A task of its own tells it, because the caller may be cancelled and PostgreSQL may be out. It gives up with the
+        lease, which has the same end.
+        """
+        telling = asyncio.create_task(self._tell(slot))
+        self._releasing.add(telling)
+        telling.add_done_callback(self._releasing.discard)
+        await asyncio.wait([telling], timeout=_PATIENCE_S)
+
+    async def _tell(self, slot: Mine) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._lease_s
+        while loop.time() < ends:
+            with suppress(DatabaseUnavailable):
+                await self._database.run(lambda connection: release(connection, self._job, slot))
+                return
+            await asyncio.sleep(_PATIENCE_S)

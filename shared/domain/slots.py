@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,3 +31,17 @@ class Taken:
 
 
 Slot = Mine | Done | Taken
+
+
+@asynccontextmanager
+async def given_back(slot: Mine, release: Callable[[Mine], Awaitable[None]]) -> AsyncIterator[None]:
+    """Give the slot back when the block does not come to its end, or the next tick would wait for the lease's.
+
+    That is also after a deadline that cancelled it, and after a COMMIT of which nobody knows: ``release`` lets a slot
+    that is done, or somebody else's by now, be.
+    """
+    try:
+        yield
+    except BaseException:
+        await release(slot)
+        raise

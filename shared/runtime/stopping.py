@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Stopping:
-    """Watches for SIGTERM from the first wait on: only then the server's own handler is in place."""
+    """Watches for SIGTERM from the first wait on: only then the server's own handler is in place.
+
+    A signal that came before is known to the server: uvicorn's handler belongs to the server that ``should_exit``.
+    """
 
     def __init__(self) -> None:
         self._waits: set[asyncio.Future[Any]] = set()
@@ -43,6 +46,7 @@ class Stopping:
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_watching = True
         behind = signal.getsignal(signal.SIGTERM)
+        self._is_stopping = getattr(getattr(behind, "__self__", None), "should_exit", False)
 
         def on_sigterm(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._stop)

@@ -120,7 +120,7 @@ class MemoryLedger:
         """Let the run of a slot take effect."""
         self._fail()
         if self._slots[slot.slot_start] != slot.fence:
-            raise Busy("another replica took this slot over; nothing was changed")
+            raise Busy("another replica took this slot over; send it again")
         done = self._conclude(run_of_slot(slot.slot_start), inspection)
         self._slots[slot.slot_start] = done
         return done

@@ -34,6 +34,7 @@ class MemoryChecks:
         self._held: set[datetime] = set()
         self.announced: dict[str, Event] = {}
         self.failures: list[Exception] = []
+        self.failures_at_the_end: list[Exception] = []
 
     async def keep(self, event: Event, checked: DriftChecked) -> Event:
         if self.failures:
@@ -62,7 +63,12 @@ class MemoryChecks:
         self._held.add(start)
         return Mine(start, 1)
 
+    async def release_slot(self, slot: Mine) -> None:
+        self._held.discard(slot.slot_start)
+
     async def finish_slot(self, slot: Mine, found: Sequence[DriftChecked]) -> Sequence[Event]:
+        if self.failures_at_the_end:
+            raise self.failures_at_the_end.pop()
         for number, checked in enumerate(found):
             kept, due = alarm(checked, self._alarms.get(number), now=slot.slot_start, remind_s=REMIND_S)
             self._alarms = {**self._alarms, number: kept} if kept else {}
@@ -161,6 +167,12 @@ class TestSlots:
         again = checks.completed(done)
         assert [(each.id, each.data) for each in again] == [(each.id, each.data) for each in events]
         assert sorted(announced()) == [DRIFT_CHECKED, DRIFT_CHECKED, DRIFT_DETECTED]
+
+    async def test_a_slot_that_was_given_back_is_free_at_once(self, place):
+        checks, _ = place
+        await checks.release_slot(await checks.claim_slot())
+
+        assert isinstance(await checks.claim_slot(), Mine)
 
 
 class TestPostgres:

@@ -415,7 +415,7 @@ class TestSlots:
     async def test_an_owner_that_was_overtaken_changes_nothing(self, place):
         slot = await place.ledger.claim_slot()
         place.overtake()
-        with pytest.raises(Busy, match="nothing was changed"):
+        with pytest.raises(Busy, match="took this slot over"):
             await place.ledger.conclude_slot(slot, Inspection(slot.slot_start, stale(0.5)))
 
         assert place.announced() == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -27,15 +28,17 @@ GIVEN_UP = {"knativeerrordest": "http://km-write", "knativeerrorcode": "503", "k
 
 @pytest.fixture
 def place(client, settings):
-    def make(*, can_send=True, enabled=True):
+    def make(*, can_send=True, enabled=True, deadline_s=5.0):
         clock = FakeClock()
         upkeep, letters, quarantine = MemoryUpkeep(clock), MemoryDeadLetters(clock), MemoryQuarantine()
-        failures, drained = [], []
+        failures, drained, hanging = [], [], []
 
         def drain(stream):
             async def run():
                 if failures:
                     raise failures.pop()
+                if hanging:
+                    await hanging.pop().wait()
                 drained.append(stream)
                 return Drained(before=2, replayed=2)
 
@@ -55,13 +58,14 @@ def place(client, settings):
             "/dead-letter": Route(read=EventReader(None), use_case=create_dead_letter_handler(ports)),
         }
         return SimpleNamespace(
-            http=client(serve("backfill-reconcile", settings(), routes)),
+            http=client(serve("backfill-reconcile", settings(), routes, deadline_s=deadline_s)),
             clock=clock,
             upkeep=upkeep,
             letters=letters,
             quarantine=quarantine,
             failures=failures,
             drained=drained,
+            hanging=hanging,
         )
 
     return make
@@ -110,6 +114,14 @@ class TestTick:
 
         assert (answer.status_code, answer.content) == (503, b"")
         assert here.upkeep.calls[-1] == "release_slot"
+        assert (await here.http.post("/", **structured(PINGED))).status_code == 200
+
+    async def test_a_deadline_gives_the_slot_back(self, place):
+        here = place(deadline_s=0.2)
+        here.hanging.append(asyncio.Event())
+        first = await here.http.post("/", **structured(PINGED))
+
+        assert (first.status_code, here.upkeep.calls[-1]) == (503, "release_slot")
         assert (await here.http.post("/", **structured(PINGED))).status_code == 200
 
     async def test_what_needs_only_postgresql_is_done_while_redis_is_out(self, place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,8 +43,11 @@ class MemoryConfigMaps(ConfigMapReader):
         super().__init__(None)
         self.cluster = {("prod", "api"): {"PORT": "8080"}}
         self.failures = []
+        self.hangs = False
 
     async def live(self, namespace, name):
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.failures:
             raise CallFailed(self.failures.pop())
         if (namespace, name) not in self.cluster:
@@ -53,7 +57,7 @@ class MemoryConfigMaps(ConfigMapReader):
 
 @pytest.fixture
 def place(client, settings, tmp_path):
-    def make(*watched, configmaps=None):
+    def make(*watched, configmaps=None, deadline_s=5.0):
         clock = FakeClock()
         (tmp_path / "settings.py").write_text(SETTINGS)
         ports = Ports(
@@ -64,7 +68,7 @@ def place(client, settings, tmp_path):
             watched=[Watched.model_validate(each) for each in watched],
         )
         route = Route(read=EventReader(ACCEPTS, request_type=REQUEST_TYPE, ticks=True), use_case=create_handler(ports))
-        handle = serve("drift-check", settings(), {"/": route})
+        handle = serve("drift-check", settings(), {"/": route}, deadline_s=deadline_s)
         return SimpleNamespace(http=client(handle), ports=ports, clock=clock, checks=ports.checks, folder=tmp_path)
 
     return make
@@ -232,6 +236,22 @@ class TestTick:
         here = place(watched(tmp_path))
         await here.checks.claim_slot()
         assert (await here.http.post("/", **structured(PINGED))).status_code == 503
+
+    async def test_a_commit_that_fails_gives_the_slot_back(self, place, tmp_path):
+        here = place(watched(tmp_path))
+        here.checks.failures_at_the_end.append(DatabaseUnavailable(LOST_CONNECTION))
+        answers = [await here.http.post("/", **tick()) for _ in range(2)]
+
+        assert [answer.status_code for answer in answers] == [503, 200]
+        assert answers[1].json()["data"]["status"] == "ok"
+
+    async def test_a_deadline_gives_the_slot_back(self, place, tmp_path):
+        here = place(watched(tmp_path), deadline_s=0.2)
+        here.ports.configmaps.hangs = True
+        first = await here.http.post("/", **tick())
+        here.ports.configmaps.hangs = False
+
+        assert (first.status_code, (await here.http.post("/", **tick())).status_code) == (503, 200)
 
     async def test_nothing_to_compare_is_no_failure(self, place):
         assert (await place().http.post("/", **tick())).status_code == 204

@@ -36,7 +36,7 @@ def asked(id_="ask-1", **data):
 
 @pytest.fixture
 def place(client, settings):
-    def make(*, read_only=False, timeout_s=1.0, announce=True, **changes):
+    def make(*, read_only=False, timeout_s=1.0, announce=True, deadline_s=5.0, **changes):
         clock = FakeClock()
         lease, ledger = MemoryLease(), MemoryLedger(clock, POLICY, announce=announce)
         told = {name: REPORTS[name](status=Status.OK) for name in CheckName} | {CheckName.KNOWLEDGE_DEGRADATION: FRESH}
@@ -62,7 +62,8 @@ def place(client, settings):
             read_only=read_only,
         )
         read = EventReader(ACCEPTS, request_type=REQUEST_TYPE, ticks=True)
-        handle = serve("governance-check", settings(**changes), {"/": Route(read=read, use_case=create_handler(ports))})
+        routes = {"/": Route(read=read, use_case=create_handler(ports))}
+        handle = serve("governance-check", settings(**changes), routes, deadline_s=deadline_s)
         return SimpleNamespace(
             http=client(handle),
             clock=clock,
@@ -142,6 +143,15 @@ class TestTicks:
 
         assert (first.status_code, second.status_code) == (503, 200)
         assert here.types() == [ALERT_RAISED, GOVERNANCE_COMPLETED]
+
+    async def test_a_deadline_gives_the_slot_and_the_lease_back(self, place):
+        here = place(deadline_s=0.2, timeout_s=60.0)
+        here.told[CheckName.TRUST_DRIFT] = asyncio.Event().wait
+        first = await here.http.post("/", **structured(PINGED))
+        assert (first.status_code, here.lease.taken) == (503, False)
+
+        here.told[CheckName.TRUST_DRIFT] = REPORTS[CheckName.TRUST_DRIFT](status=Status.OK)
+        assert (await here.http.post("/", **structured(PINGED))).status_code == 200
 
     async def test_with_a_sink_the_events_are_sent_there(self, place):
         here = place(event_sink="http://broker")

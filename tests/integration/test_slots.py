@@ -7,7 +7,11 @@ import asyncio
 import pytest
 
 from shared.adapters import slots
-from shared.domain.slots import Done, Mine, Taken
+from shared.adapters.dsn import Dsn
+from shared.adapters.slots import Slots
+from shared.domain.errors import Busy, DatabaseUnavailable
+from shared.domain.slots import Done, Mine, Taken, given_back
+from tests.integration.lines import Wire
 from tests.tables import cloned, emptied, opened, reading
 
 DAY_S = 86_400
@@ -66,7 +70,7 @@ async def test_one_of_many_replicas_runs_it(claim):
 
 async def test_a_slot_that_is_done_says_what_came_of_it(claim, database):
     slot = await claim("a")
-    assert await finish(database, slot, {"drained": 3})
+    await finish(database, slot, {"drained": 3})
 
     assert await claim("b") == Done(slot.slot_start, {"drained": 3})
 
@@ -106,11 +110,13 @@ async def test_an_owner_who_slept_past_its_lease_changes_nothing(claim, rows, da
     rows("UPDATE cron_slots SET lease_until = now() - interval '1 second'")
     awake = await claim("awake")
 
-    assert not await finish(database, asleep, {"who": "asleep"})
+    with pytest.raises(Busy, match="took this slot over"):
+        await finish(database, asleep, {"who": "asleep"})
     await database.run(lambda connection: slots.release(connection, "job", asleep))
     assert await claim("c") == Taken()
-    assert await finish(database, awake, {"who": "awake"})
-    assert not await finish(database, awake, {"who": "awake, again"})
+    await finish(database, awake, {"who": "awake"})
+    with pytest.raises(Busy):
+        await finish(database, awake, {"who": "awake, again"})
     assert (await claim("c")).result == {"who": "awake"}
 
 
@@ -128,3 +134,76 @@ async def test_a_done_slot_cannot_be_given_back(claim, database):
     await database.run(lambda connection: slots.release(connection, "job", slot))
 
     assert isinstance(await claim("b"), Done)
+
+
+class TestGivingBack:
+    @pytest.fixture
+    def job(self, database):
+        return Slots(database, "job", owner="me", interval_s=DAY_S, lease_s=60.0)
+
+    @pytest.fixture
+    def wired(self, postgres_server, url):
+        """The same job behind a wire that can be cut."""
+        with Wire(str(postgres_server.socket)) as wire:
+            address = f"postgresql://postgres@127.0.0.1:{wire.port}/{Dsn.parse(url).database}?sslmode=disable"
+            with opened(address, threads=2) as database:
+                yield wire, database, Slots(database, "job", owner="me", interval_s=DAY_S, lease_s=60.0)
+
+    async def test_a_run_that_fails_gives_its_slot_back_and_its_error_is_heard(self, job, claim):
+        slot = await job.claim()
+        with pytest.raises(ZeroDivisionError):
+            async with given_back(slot, job.release):
+                raise ZeroDivisionError
+
+        assert (await claim("b")).fence == slot.fence + 1
+
+    async def test_a_run_that_is_cancelled_gives_its_slot_back(self, job, claim):
+        slot = await job.claim()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01), given_back(slot, job.release):
+                await asyncio.Event().wait()
+
+        assert (await claim("b")).fence == slot.fence + 1
+
+    async def test_a_run_that_comes_to_its_end_keeps_it(self, job, database, claim):
+        slot = await job.claim()
+        async with given_back(slot, job.release):
+            await finish(database, slot, {"well": True})
+
+        assert (await claim("b")).result == {"well": True}
+
+    async def test_one_that_was_overtaken_gives_nothing_back(self, job, claim, rows):
+        asleep = await job.claim()
+        rows("UPDATE cron_slots SET lease_until = now() - interval '1 second'")
+        await claim("awake")
+        await job.release(asleep)
+
+        assert await claim("c") == Taken()
+
+    async def test_a_line_that_breaks_at_the_very_end_gives_the_slot_back(self, wired, claim):
+        wire, database, job = wired
+        slot = await job.claim()
+
+        async def broken_off():
+            async with given_back(slot, job.release):
+                wire.cut_after = 0
+                try:
+                    await finish(database, slot, {})
+                finally:
+                    wire.cut_after = None
+
+        with pytest.raises(DatabaseUnavailable):
+            await broken_off()
+        assert (await claim("b")).fence == slot.fence + 1
+
+    async def test_while_postgresql_is_out_the_caller_goes_and_the_slot_is_given_back_later(self, wired, claim):
+        wire, _, job = wired
+        slot = await job.claim()
+        wire.cut_after = 0
+        await job.release(slot)
+        assert await claim("b") == Taken()
+
+        wire.cut_after = None
+        async with asyncio.timeout(20):
+            while await claim("b") == Taken():  # noqa: ASYNC110 - the row tells nobody
+                await asyncio.sleep(0.05)

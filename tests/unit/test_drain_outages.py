@@ -85,6 +85,30 @@ async def test_an_outage_while_an_invalid_letter_is_put_away_burns_no_attempts(p
     assert await place.claims() == {"bad": 0, "b": 0}
 
 
+@pytest.mark.parametrize("others", [[], ["a", "b"]])
+async def test_a_deadline_gives_everything_back_and_burns_no_attempts(place, others):
+    await place.put(*others, "slow")
+
+    for _ in range(CRASHES_TOLERATED + 2):
+        with pytest.raises(TimeoutError):
+            await place.drain_within(0.01, hanging="slow")
+    assert set((await place.claims()).values()) == {0}
+
+    assert (await place.drain()).replayed == len(others) + 1
+    assert place.quarantined == []
+
+
+async def test_a_deadline_while_letters_go_one_by_one_keeps_what_is_done(place):
+    await place.put("a", "b", "c")
+    place.replay.refused = {"a": DatabaseUnavailable(of_sqlstate("40001"))}
+
+    with pytest.raises(TimeoutError):
+        await place.drain_within(0.05, hanging="c", alone=True)
+
+    assert place.written == {"b"}
+    assert await place.claims() == {"a": 0, "c": 0}
+
+
 async def test_a_letter_that_fails_alone_stays_for_a_day_then_it_is_quarantined(place):
     await place.put("slow", first_failed_at=NOON)
     await place.put("good")

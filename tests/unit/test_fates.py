@@ -126,6 +126,6 @@ def test_after_a_day(passed, long, fate):
 
 @pytest.mark.parametrize("kind", FailureClass)
 def test_only_what_may_be_the_letters_own_is_no_outage(kind):
-    own = kind in {FailureClass.EVENT, FailureClass.CONFLICT, FailureClass.UNKNOWN}
+    own = kind in {FailureClass.EVENT, FailureClass.CONFLICT, FailureClass.COLLISION, FailureClass.UNKNOWN}
 
     assert is_outage(Failure(kind)) is not own
