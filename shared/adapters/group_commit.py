@@ -1,8 +1,9 @@
 """Group commit: whatever waits is committed together; each caller gets its own result.
 
 While one group is on its way to the database the next one gathers, so the size of a group follows the load by itself
-and a single caller never waits for company. A group that the database refuses because of its content is retried one
-by one, so that one bad item harms no other.
+and a single caller never waits for company. A group that fails because of what is in it, be it content that the
+database refuses or a bug that an item brings to light, is rolled back and tried again one by one: one bad item harms no
+other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from shared.domain.errors import DatabaseRejected, DatabaseUnavailable
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.failures import DEADLINE_PASSED
 
 Item = TypeVar("Item")
@@ -72,10 +73,10 @@ class GroupCommit(Generic[Item, Result]):
     async def _commit_group(self, group: Group[Item, Result]) -> None:
         try:
             results = await self._commit([item for item, _ in group])
-        except DatabaseRejected as error:
-            await self._one_by_one(group, error)
-        except Exception as error:  # noqa: BLE001 - a fan-out: a failure is its callers', and the lane goes on
+        except DatabaseUnavailable as error:
             _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - a fan-out: a failure is its callers', and the lane goes on
+            await self._one_by_one(group, error)
         except BaseException as error:
             _fail(group, error)
             raise
@@ -93,11 +94,13 @@ class GroupCommit(Generic[Item, Result]):
                 group.append((item, done))
         return group
 
-    async def _one_by_one(self, group: Group[Item, Result], error: DatabaseRejected) -> None:
+    async def _one_by_one(self, group: Group[Item, Result], error: Exception) -> None:
         if len(group) == 1:
             _fail(group, error)
             return
         for item, done in group:
+            if done.done():
+                continue
             try:
                 (result,) = await self._commit([item])
             except Exception as own:  # noqa: BLE001 - the same

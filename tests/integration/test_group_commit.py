@@ -109,6 +109,26 @@ class TestAlone:
         assert [ended[0], ended[2]] == ["did a", "did b"]
         assert isinstance(ended[1], DatabaseRejected)
 
+    async def test_a_bug_in_one_item_harms_no_other(self, commit):
+        commit.go.set()
+        commit.errors = {"bad": KeyError("a bug")}
+        groups = GroupCommit(commit, lanes=1, largest=10)
+        kinds = [type(end) for end in await asyncio.gather(*submit(groups, "a", "bad", "b"), return_exceptions=True)]
+
+        assert kinds == [str, KeyError, str]
+        assert commit.groups == [["a", "bad", "b"], ["a"], ["bad"], ["b"]]
+
+    async def test_nobody_is_tried_again_who_has_left_meanwhile(self, commit):
+        commit.errors = {"bad": KeyError("a bug")}
+        groups = GroupCommit(commit, lanes=1, largest=10)
+        bad, gone, stays = submit(groups, "bad", "gone", "stays")
+        await turns()
+        gone.cancel()
+        commit.go.set()
+        await asyncio.gather(bad, gone, stays, return_exceptions=True)
+
+        assert commit.groups == [["bad", "gone", "stays"], ["bad"], ["stays"]]
+
     async def test_an_outage_is_everybodys(self, commit):
         commit.go.set()
         commit.errors = {"b": DatabaseUnavailable(LOST_CONNECTION)}
@@ -218,6 +238,16 @@ class TestOnPostgres:
         for table in ("inbox", "outbox", "knowledge_entries"):
             assert rows(f"SELECT count(*) FROM {table}") == [[60]]
 
+    async def test_a_write_that_brings_a_bug_to_light_harms_no_other(self, store, rows):
+        writes = [write_of(write_requested(id=f"w{number}", incident=f"INC-{number}")) for number in range(20)]
+        bad = replace(write_of(write_requested(id="bad", incident="INC-bad")), entry="no entry at all")
+        ended = await self.write(store, [*writes[:10], bad, *writes[10:]])
+
+        assert isinstance(ended.pop(10), AttributeError)
+        assert [receipt.written.outcome for (receipt,) in ended] == ["created"] * 20
+        for table in ("inbox", "outbox", "knowledge_entries"):
+            assert rows(f"SELECT count(*) FROM {table}") == [[20]]
+
     async def test_a_forged_id_is_its_senders_error_and_not_its_groups(self, store):
         await self.write(store, [write_of(write_requested(id="taken", text="first"))])
         others = [write_of(write_requested(id=f"w{number}", incident=f"INC-{number}")) for number in range(20)]
@@ -243,7 +273,7 @@ class TestOnPostgres:
 
         # Whoever meets the other at the inbox is told to look again, and then finds the answer.
         lost = [end.failure.kind for (end,) in ended if isinstance(end, DatabaseUnavailable)]
-        assert set(lost) <= {FailureClass.CONFLICT}
+        assert set(lost) <= {FailureClass.COLLISION}
         receipts = [receipt for ((receipt,),) in [*(end for end in ended if isinstance(end[0], list)), again]]
         assert {receipt.written.revision for receipt in receipts} == {1}
         for table in ("inbox", "outbox", "knowledge_entries"):
