@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,9 +22,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionBroke
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from shared.domain.dead_letters import Claimed, DeadLetter, Depth
+from shared.domain.dead_letters import Caps, Claimed, DeadLetter, Depth
 from shared.domain.errors import AftercareError, QueueUnavailable
-from shared.domain.events import from_structured
+from shared.domain.events import Event, from_structured
 from shared.domain.failures import Failure, FailureClass
 
 _GROUP: Final = "backfill-reconcile"
@@ -56,15 +55,6 @@ for i = 2, #ARGV, 3 do
 end
 return redis.call('XLEN', KEYS[1])
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """How much may wait, and whether Redis' durability is checked or the operator's word is taken."""
-
-    entries: int = 100_000
-    bytes: int = 256 * 1024 * 1024
-    durability_asserted: bool = False
 
 
 class _Client(Redis):
@@ -113,12 +103,11 @@ class RedisDeadLetters:
 
     async def put(self, stream: str, letter: DeadLetter) -> None:
         """Keep a letter durably; see :class:`shared.domain.ports.DeadLetterQueue`."""
-        event = letter.event
         body = json.dumps(letter.document(), separators=(",", ":"))
         limits = [self._caps.entries, self._caps.bytes]
         try:
             await self._require_durability()
-            verdict = await self._put(keys=_keys(stream), args=[_event_key(event.source, event.id), body, *limits])
+            verdict = await self._put(keys=_keys(stream), args=[_event_key(letter.event), body, *limits])
         except (RedisError, OSError) as error:
             raise _unavailable(error) from error
         if verdict == "full":
@@ -174,7 +163,7 @@ class RedisDeadLetters:
         args: list[Any] = [_GROUP]
         for entry in claimed:
             event = None if entry.letter is None else entry.letter.event
-            args += [entry.entry_id, "" if event is None else _event_key(event.source, event.id), len(entry.raw)]
+            args += [entry.entry_id, "" if event is None else _event_key(event), len(entry.raw)]
         try:
             await self._settle(keys=_keys(stream), args=args)
         except (RedisError, OSError) as error:
@@ -246,8 +235,9 @@ def _keys(stream: str) -> list[str]:
     return [stream, f"{stream}:index", f"{stream}:bytes"]
 
 
-def _event_key(source: str, event_id: str) -> str:
-    return f"{source}\x1f{event_id}"
+def _event_key(event: Event) -> str:
+    """With the digest: which of two events with one id is forged nobody can say here, so both are kept."""
+    return f"{event.source}\x1f{event.id}\x1f{event.digest()}"
 
 
 def _claimed(entry_id: str, fields: Mapping[str, str], *, deliveries: int) -> Claimed:

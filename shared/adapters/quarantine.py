@@ -22,7 +22,7 @@ SELECT id, :queue, source, event_id, event_type, event, reason, attempts, first_
 FROM jsonb_to_recordset((:letters)::jsonb) AS l(
     id uuid, source text, event_id text, event_type text, event jsonb, reason jsonb, attempts int,
     first_failed_at timestamptz)
-ON CONFLICT (source, event_id, stream) DO UPDATE SET
+ON CONFLICT (id) DO UPDATE SET
     state = 'quarantined', reason = excluded.reason, attempts = excluded.attempts, quarantined_at = now(),
     resolved_at = NULL
 WHERE dead_letters.state <> 'discarded'
@@ -62,21 +62,24 @@ class Quarantined:
 
 def add(connection: Connection, stream: str, letters: Sequence[DeadLetter]) -> None:
     """Quarantine letters in the running transaction; one that a person discarded stays discarded."""
-    rows = [
-        {
-            "id": derived_id("dead-letter", stream, letter.event.source, letter.event.id),
-            "source": letter.event.source,
-            "event_id": letter.event.id,
-            "event_type": letter.event.type,
-            "event": to_structured(letter.event),
-            "reason": letter.reason(),
-            "attempts": letter.attempts,
-            "first_failed_at": letter.first_failed_at.isoformat(),
-        }
-        for letter in letters
-    ]
+    rows = {row["id"]: row for row in (_row(stream, letter) for letter in letters)}
     if rows:
-        connection.rows(_ADD, queue=stream, letters=json_rows(rows))
+        connection.rows(_ADD, queue=stream, letters=json_rows(list(rows.values())))
+
+
+def _row(stream: str, letter: DeadLetter) -> dict[str, Any]:
+    event = letter.event
+    return {
+        # With the digest: two events with one id and different contents are two letters.
+        "id": derived_id("dead-letter", stream, event.source, event.id, event.digest()),
+        "source": event.source,
+        "event_id": event.id,
+        "event_type": event.type,
+        "event": to_structured(event),
+        "reason": letter.reason(),
+        "attempts": letter.attempts,
+        "first_failed_at": letter.first_failed_at.isoformat(),
+    }
 
 
 def listed(connection: Connection, *, most: int, settled_too: bool = False) -> list[Quarantined]:

@@ -27,6 +27,15 @@ REDRIVE_COUNT: Final = "redrivecount"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How much may wait, and whether Redis' durability is checked or the operator's word is taken."""
+
+    entries: int = 100_000
+    bytes: int = 256 * 1024 * 1024
+    durability_asserted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One event that waits.
 

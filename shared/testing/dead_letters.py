@@ -38,10 +38,10 @@ class MemoryDeadLetters:
         self.failures: deque[QueueUnavailable] = deque()
 
     async def put(self, stream: str, letter: DeadLetter) -> None:
-        """Keep a letter; one for the same event is kept once."""
+        """Keep a letter; one for the same event with the same content is kept once."""
         entries = self._entries(stream)
-        identity = letter.event.source, letter.event.id
-        if any((e.letter.event.source, e.letter.event.id) == identity for e in entries.values() if e.letter):
+        digest = letter.event.digest()
+        if any(e.letter.event.digest() == digest for e in entries.values() if e.letter):
             return
         if len(entries) >= self._most:
             raise QueueUnavailable(f"{stream} is full")

@@ -1,4 +1,4 @@
-"""One contract, two streams: in memory and in a real Redis."""
+"""One contract, three queues: in memory, in a real Redis, and there with a client that the first letter loads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
-from shared.domain.dead_letters import KNOWLEDGE_STREAM, DeadLetter
+from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
+from shared.adapters.late_dead_letters import LateDeadLetters
+from shared.domain.dead_letters import KNOWLEDGE_STREAM, Caps, DeadLetter
 from shared.domain.errors import QueueUnavailable
 from shared.domain.failures import LOST_CONNECTION, of_sqlstate
 from shared.testing.clocks import NOON, FakeClock
@@ -55,7 +56,28 @@ async def in_redis(request, most):
     await client.aclose()
 
 
-@pytest.fixture(params=[in_memory, in_redis], ids=["memory", "redis"])
+class Halves:
+    """Letters are put by one adapter, and everything else is done by another."""
+
+    def __init__(self, writer, reader):
+        self.put = writer.put
+        self._reader = reader
+
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+
+
+@asynccontextmanager
+async def in_redis_late(request, most):
+    server = request.getfixturevalue("redis_server")
+    caps = Caps(entries=most, durability_asserted=not server.durable)
+    late = LateDeadLetters(request.getfixturevalue("redis_url"), caps, timeout_s=1.0)
+    async with in_redis(request, most) as streams:
+        yield Streams(Halves(late, streams.letters), streams.put_unreadable)
+    await late.close()
+
+
+@pytest.fixture(params=[in_memory, in_redis, in_redis_late], ids=["memory", "redis", "late"])
 async def streams(request):
     async with request.param(request, most=3) as made:
         yield made
@@ -109,6 +131,17 @@ async def test_letters_are_claimed_once_oldest_first(letters):
     assert ids(await letters.claim_new(STREAM, most=2)) == ["a", "b"]
     assert ids(await letters.claim_new(STREAM, most=2)) == ["c"]
     assert await letters.claim_new(STREAM, most=2) == []
+
+
+async def test_of_two_contents_with_one_id_both_are_kept_and_settled(letters):
+    forged = write_requested(id="a", text="forged")
+    await put(letters, "a")
+    await letters.put(STREAM, letter("a", event=forged))
+
+    claimed = await letters.claim_new(STREAM, most=9)
+    assert [c.letter.event for c in claimed] == [write_requested(id="a"), forged]
+    await letters.settle(STREAM, claimed)
+    assert (await letters.depth(STREAM)).entries == 0
 
 
 async def test_a_letter_for_the_same_event_is_kept_once(letters):

@@ -8,8 +8,8 @@ import json
 import pytest
 import redis.asyncio
 
-from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
-from shared.domain.dead_letters import KNOWLEDGE_STREAM, Claimed, DeadLetter
+from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
+from shared.domain.dead_letters import KNOWLEDGE_STREAM, Caps, Claimed, DeadLetter
 from shared.domain.errors import QueueUnavailable
 from shared.domain.failures import LOST_CONNECTION
 from shared.testing.clocks import NOON

@@ -16,7 +16,7 @@ from shared.adapters.tables import metadata
 from shared.domain.errors import ConfigurationError, DatabaseUnavailable
 from tests.integration.catalogue import NOTHING, catalogue, catalogue_of
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 

@@ -32,7 +32,7 @@ CLOSED_SETS = {
     "ck_auto_repair_executions_reason": REASONS,
     "ck_auto_repair_executions_verdict": VERDICTS,
     "ck_dead_letters_state": "quarantined, redriven, discarded",
-    "ck_effects_state": "planned, sending, sent, unknown, failed",
+    "ck_effects_state": "planned, sending, sent, unknown, failed, approved, rejected, expired, voided",
     "ck_governance_remediation_dispatch_stage": (
         "detected, ai_analyzed, queued, drafted, waiting_owner_review, written_back, rechecked"
     ),
@@ -150,7 +150,6 @@ def letter(event_id="'e'", source="'/s'"):
         ([entry(incident="NULL")], "ck_knowledge_entries_incident_is_known"),
         ([entry(confidence="'NaN'")], "ck_knowledge_entries_confidence"),
         ([entry(), entry()], "uix_knowledge_incident_path"),
-        ([letter(), letter()], "uq_dead_letters_event_id_source_stream"),
         ([letter(), "UPDATE dead_letters SET state = 'discarded'"], "ck_dead_letters_discard_is_signed"),
         ([ALERT, ALERT], "uix_ai_governance_events_open"),
         ([ALERT, "UPDATE ai_governance_events SET state = 'resolved'"], "ck_ai_governance_events_resolution_is_dated"),

@@ -75,7 +75,7 @@ dead_letters: Final = sa.Table(
     metadata,
     key("id", sa.Uuid()),
     required("stream", IDENTIFIER),
-    # Unknown when the entry is not a readable event. NULLs are distinct, so two such entries never merge into one.
+    # Unknown when the entry is not a readable event.
     optional("source", IDENTIFIER),
     optional("event_id", IDENTIFIER),
     optional("event_type", IDENTIFIER),
@@ -91,7 +91,6 @@ dead_letters: Final = sa.Table(
     one_of("state", ("quarantined", "redriven", "discarded")),
     # The only way an accepted event may disappear, so somebody has to say who and why.
     sa.CheckConstraint("state <> 'discarded' OR (actor IS NOT NULL AND note IS NOT NULL)", name="discard_is_signed"),
-    sa.UniqueConstraint("event_id", "source", "stream"),
     sa.Index(None, "state", "quarantined_at"),
 )
 
@@ -123,8 +122,10 @@ effects: Final = sa.Table(
     required("next_at", INSTANT, NOW),
     required("created_at", INSTANT, NOW),
     required("updated_at", INSTANT, NOW),
-    one_of("state", ("planned", "sending", "sent", "unknown", "failed")),
+    # The last four are of what was sent, when people had to say what becomes of it.
+    one_of("state", ("planned", "sending", "sent", "unknown", "failed", "approved", "rejected", "expired", "voided")),
     sa.Index(None, "next_at", postgresql_where=sa.text("state IN ('planned', 'sending', 'unknown')")),
+    sa.Index("ix_effects_reviews", "next_at", postgresql_where=sa.text("kind = 'gitea-issue'")),
 )
 
 audit_log: Final = sa.Table(
