@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from functions.console import statements
 from functions.console.core import Family, Sample
-from shared.adapters.dead_letter_streams import RedisDeadLetters
 from shared.adapters.postgres import Connection, Database
 from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM
+
+if TYPE_CHECKING:
+    from shared.adapters.dead_letter_streams import RedisDeadLetters
 
 _STREAMS: Final = (KNOWLEDGE_STREAM, BROKER_STREAM)
 _VERDICTS, _AUTOMATION, _KNOWLEDGE, _DELIVERY = "Verdicts", "Automation", "Knowledge", "Delivery"
@@ -97,6 +99,13 @@ class RedisFigures:
                 samples=oldest,
             ),
         ]
+
+
+def redis_figures(url: str, *, timeout_s: float) -> RedisFigures:
+    """Figures of the Redis at ``url``, whose client a start without Redis does not wait for."""
+    from shared.adapters.dead_letter_streams import RedisDeadLetters, connect  # noqa: PLC0415
+
+    return RedisFigures(RedisDeadLetters(connect(url, timeout_s=timeout_s)))
 
 
 def _gather(connection: Connection) -> list[Family]:

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 from functions.console.core import EXPOSITION
-from functions.console.figures import PostgresFigures, RedisFigures
+from functions.console.figures import PostgresFigures, redis_figures
 from functions.console.handler import Gather, Ports, create_metrics_handler, create_overview_handler
 from functions.console.settings import Settings
-from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.postgres import Database, Limits
 from shared.runtime.serving import Page, serve
@@ -25,9 +24,7 @@ redis = (
     {}
     if settings.redis_url is None
     else {
-        "redis": RedisFigures(
-            RedisDeadLetters(connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds))
-        ).gather
+        "redis": redis_figures(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds).gather
     }
 )
 ports = Ports(stores={**stores, **redis}, page=Path(__file__).with_name("overview.html").read_text(encoding="utf-8"))

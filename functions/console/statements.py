@@ -73,7 +73,8 @@ OUTBOX_AGE: Final = """
 SELECT '{}'::json, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox
 """
 EFFECTS: Final = """
-SELECT json_build_object('kind', kind, 'state', state), count(*) FROM effects WHERE state <> 'sent'
+SELECT json_build_object('kind', kind, 'state', state), count(*) FROM effects
+WHERE state IN ('planned', 'sending', 'unknown', 'failed')
 GROUP BY kind, state ORDER BY kind, state
 """
 ALERTS: Final = """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from functions.drift_check.core.configmaps import ConfigMap
 from functions.drift_check.core.unknowns import CannotTell
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import HttpClient, http_client
+from shared.adapters.http import HttpClient
 
 if TYPE_CHECKING:
     from shared.adapters.kubernetes.access import Access
@@ -80,7 +80,7 @@ def cluster(environ: Mapping[str, str], *, kubeconfig: Path | None, timeout_s: f
         ConfigurationError: it cannot be reached with what is given.
     """
     access = _access(environ, kubeconfig)
-    return None if access is None else _api(access, http_client(tls=access.tls), timeout_s)
+    return None if access is None else _api(access, HttpClient(tls=access.tls), timeout_s)
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ async def opened_cluster(
     if access is None:
         yield None
         return
-    async with http_client(tls=access.tls) as http:
+    async with HttpClient(tls=access.tls) as http:
         yield _api(access, http, timeout_s)
 
 

@@ -8,7 +8,7 @@ from functions.governance_check.core.objectives import judge
 from functions.governance_check.metrics import PrometheusMetrics
 from functions.governance_check.settings import Settings
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.commands.findings import Check, Findings, ok, unset, wrong
 from shared.domain.calls import CallFailed
@@ -30,7 +30,7 @@ async def _objectives(settings: Settings) -> Findings:
         yield unset("objectives", "PROMETHEUS_URL is not set: every objective is skipped")
         return
     policy = settings.policy
-    async with http_client() as http:
+    async with HttpClient() as http:
         endpoint = Endpoint(http=http, url=settings.prometheus_url, timeout_s=settings.prometheus_timeout_seconds)
         metrics = PrometheusMetrics(PrometheusApi(endpoint))
         for objective in policy.objectives:

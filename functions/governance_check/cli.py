@@ -23,7 +23,7 @@ from functions.governance_check.ledger import restore
 from functions.governance_check.model import REQUEST_TYPE
 from functions.governance_check.settings import GovernanceSettings
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import http_client, http_sink
+from shared.adapters.http import HttpClient, http_sink
 from shared.adapters.postgres import Database
 from shared.commands.output import Output, OutputOption
 from shared.domain.errors import ConfigurationError
@@ -81,7 +81,7 @@ def restore_playbook(
 
 async def _run(asked: dict[str, Any]) -> dict[str, Any]:
     settings = CommandSettings.load(os.environ)
-    http = http_client()
+    http = HttpClient()
     house = compose(settings, http, http_sink(settings.event_sink, None))
     request = Event(id=str(uuid.uuid4()), source=_SOURCE, type=REQUEST_TYPE, data=asked)
     try:

@@ -10,12 +10,11 @@ from typing import Final
 from functions.governance_check.counts import PostgresCounts
 from functions.governance_check.handler import Lease, Ports
 from functions.governance_check.inspectors import inspectors
-from functions.governance_check.lease import NoLease, RedisLease
 from functions.governance_check.ledger import PostgresLedger, Terms
 from functions.governance_check.metrics import PrometheusMetrics
 from functions.governance_check.model import FUNCTION
+from functions.governance_check.no_lease import NoLease
 from functions.governance_check.settings import GovernanceSettings
-from shared.adapters.dead_letter_streams import connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import HttpClient
@@ -75,5 +74,9 @@ def _metrics(settings: GovernanceSettings, http: HttpClient) -> PrometheusMetric
 def _lease(settings: GovernanceSettings) -> Lease:
     if settings.redis_url is None:
         return NoLease()
+    # A start without Redis does not wait for its client.
+    from functions.governance_check.lease import RedisLease  # noqa: PLC0415
+    from shared.adapters.dead_letter_streams import connect  # noqa: PLC0415
+
     redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.lease_timeout_seconds)
     return RedisLease(redis, owner=_OWNER, lease_s=settings.governance_lease_seconds)

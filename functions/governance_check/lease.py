@@ -59,14 +59,3 @@ class RedisLease:
             await self._give_back(keys=[KEY], args=[self._owner])
         except (RedisError, OSError):
             return
-
-
-class NoLease:
-    """Where there is no Redis: the slot's row alone decides, as it does anyway."""
-
-    async def take(self) -> bool:
-        """Always."""
-        return True
-
-    async def give_back(self) -> None:
-        """Nothing."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import from_json
 
 from functions.governance_check.core.objectives import DEFAULT_OBJECTIVES, Objective
 from functions.governance_check.core.policy import Policy
-from shared.runtime.settings import DatabaseSettings, Seconds, ServingSettings, Switch
+from shared.runtime.settings import DatabaseSettings, RedisUrl, Seconds, ServingSettings, Switch
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[float, Field(gt=0, le=3650)]
@@ -38,7 +38,7 @@ Objectives = Annotated[
 class GovernanceSettings(DatabaseSettings):
     """What the checks need, served or run by hand."""
 
-    redis_url: SecretStr | None = None
+    redis_url: RedisUrl | None = None
     """Where replicas agree who runs a cycle; without it the slot's row alone decides, as it does anyway."""
     lease_timeout_seconds: Seconds = 1.0
     """The longest wait for Redis; then the run goes on without a lease."""

@@ -13,7 +13,7 @@ from pydantic import RootModel
 
 from functions.verify_execution.settings import Settings
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.kubernetes.access import in_cluster
 from shared.adapters.kubernetes.api import CONTROLLER_REVISIONS, PODS, WORKLOADS
 from shared.adapters.kubernetes.kubeconfig import kubeconfig
@@ -51,7 +51,7 @@ async def _prometheus(settings: Settings) -> Findings:
     if settings.prometheus_url is None:
         yield unset("prometheus", "PROMETHEUS_URL is not set: no metric counts for a verdict")
         return
-    async with http_client() as http:
+    async with HttpClient() as http:
         endpoint = Endpoint(http=http, url=settings.prometheus_url, timeout_s=settings.sensor_timeout_seconds)
         try:
             targets = await PrometheusApi(endpoint).instant("up")
@@ -68,7 +68,7 @@ async def _alertmanager(settings: Settings) -> Findings:
     if settings.alertmanager_url is None:
         yield unset("alertmanager", "ALERTMANAGER_URL is not set: Prometheus is asked which alerts fire")
         return
-    async with http_client() as http:
+    async with HttpClient() as http:
         endpoint = Endpoint(http=http, url=settings.alertmanager_url, timeout_s=settings.sensor_timeout_seconds)
         try:
             await endpoint.ask(_Alerts, "/api/v2/alerts", {"filter": 'alertname="aftercare-doctor"'})
@@ -87,7 +87,7 @@ async def _kubernetes(settings: Settings, environ: Mapping[str, str]) -> Finding
     except ConfigurationError as error:
         yield wrong("kubernetes", "its address or login cannot be used", str(error))
         return
-    async with http_client(tls=access.tls) as http:
+    async with HttpClient(tls=access.tls) as http:
         endpoint = Endpoint(
             http=http, url=access.url, authorize=access.authorize, timeout_s=settings.sensor_timeout_seconds
         )

@@ -16,10 +16,9 @@ from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSenso
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from functions.verify_execution.settings import Settings
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import HttpClient, http_client
-from shared.adapters.kubernetes.access import in_cluster
+from shared.adapters.http import HttpClient
+from shared.adapters.kubernetes.access import Access, in_cluster
 from shared.adapters.kubernetes.api import ClusterApi
-from shared.adapters.kubernetes.kubeconfig import kubeconfig
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.ports import Clock
 
@@ -43,13 +42,25 @@ def sensors(settings: Settings, environ: Mapping[str, str], http: HttpClient, cl
 def _kubernetes(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Iterator[Sensor]:
     if settings.kubeconfig is None and settings.kubernetes_service_host is None:
         return
-    access = in_cluster(environ) if settings.kubeconfig is None else kubeconfig(settings.kubeconfig)
-    http = http_client(tls=access.tls)
+    access = _access(settings, environ)
     api = ClusterApi(
-        Endpoint(http=http, url=access.url, authorize=access.authorize, timeout_s=settings.sensor_timeout_seconds)
+        Endpoint(
+            http=HttpClient(tls=access.tls),
+            url=access.url,
+            authorize=access.authorize,
+            timeout_s=settings.sensor_timeout_seconds,
+        )
     )
     yield KubernetesSensor(api, clock)
     yield NeighboursSensor(api, clock)
+
+
+def _access(settings: Settings, environ: Mapping[str, str]) -> Access:
+    if settings.kubeconfig is None:
+        return in_cluster(environ)
+    from shared.adapters.kubernetes.kubeconfig import kubeconfig  # noqa: PLC0415 - in a cluster there is none to parse
+
+    return kubeconfig(settings.kubeconfig)
 
 
 def _prometheus(settings: Settings, http: HttpClient, clock: Clock) -> Iterator[Sensor]:
@@ -70,7 +81,7 @@ def _docker(settings: Settings, clock: Clock) -> Iterator[Sensor]:
         return
     socket = host.removeprefix(_UNIX) if host.startswith(_UNIX) else None
     url = host if socket is None else "http://docker"
-    http = http_client(unix_socket=socket)
+    http = HttpClient(unix_socket=socket)
     yield DockerSensor(Endpoint(http=http, url=url, timeout_s=settings.sensor_timeout_seconds), clock)
 
 

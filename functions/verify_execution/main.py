@@ -13,7 +13,7 @@ from functions.verify_execution.model import ACCEPTS, REQUEST_TYPE
 from functions.verify_execution.settings import Settings
 from functions.verify_execution.verifications import PostgresVerifications
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import http_client, http_sink
+from shared.adapters.http import HttpClient, http_sink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
@@ -30,7 +30,7 @@ database = Database(
     application="verify-execution",
     limits=Limits(threads=settings.database_threads),
 )
-http = http_client()
+http = HttpClient()
 clock = SystemClock()
 sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 relay = Relay(database, sink)

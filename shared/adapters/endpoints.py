@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, HttpClient, fetch
+from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, HttpClient
 from shared.domain import strict_json
 from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import InvalidEvent, UpstreamUnavailable
@@ -79,7 +79,7 @@ class Endpoint:
         url = self.url.rstrip("/") + path if path else self.url
         call = replace(call, headers={**self.authorize(), **(call.headers or {})})
         try:
-            return await fetch(self.http, url, call, limit_bytes=LIMIT_BYTES, timeout_s=self.timeout_s)
+            return await self.http.fetch(url, call, limit_bytes=LIMIT_BYTES, timeout_s=self.timeout_s)
         except AnswerTooSlow as error:
             raise CallFailed(FailureKind.TIMEOUT) from error
         except AnswerTooLarge as error:

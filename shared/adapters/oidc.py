@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.jwks import IssuerKeys
 from shared.domain.errors import ConfigurationError, Unauthorized
 
@@ -134,5 +134,5 @@ def issued_tokens(issuer: str, audience: str, *, keys_url: str | None, ca: str |
         tls = None if ca is None else ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise ConfigurationError("OIDC_CA is not PEM; set OIDC_CA_FILE to the issuer's ca.crt") from None
-    keys = IssuerKeys(http_client(tls=tls), issuer, usable, url=keys_url, life_s=keys_s)
+    keys = IssuerKeys(HttpClient(tls=tls), issuer, usable, url=keys_url, life_s=keys_s)
     return IssuedTokens(keys, issuer=issuer, audience=audience)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from shared.adapters.dsn import Dsn
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.postgres import Database, Limits
 from shared.commands import drafts, installed
 from shared.commands.catalogue import Catalogue
@@ -136,7 +136,7 @@ def watch(
 
 async def _watch(broker: str | None, since: timedelta, limit: int | None, output: Output) -> None:
     if broker is not None:
-        async with http_client() as http:
+        async with HttpClient() as http:
             await _print(BrokerFeed(Endpoint(http=http, url=broker)), limit, output)
         return
     dsn = Dsn.parse(DatabaseSettings.load(os.environ).database_url.get_secret_value())

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.commands.catalogue import Catalogue
 from shared.commands.installed import Trigger
 from shared.domain.calls import CallFailed
@@ -38,7 +38,7 @@ async def post(event: Event, url: str, headers: Mapping[str, str]) -> Taken:
         UpstreamUnavailable: it was not taken, and may be later.
         UpstreamRejected: it was refused, and always will be.
     """
-    async with http_client() as http:
+    async with HttpClient() as http:
         endpoint = Endpoint(http=http, url=url, authorize=lambda: headers, timeout_s=_TIMEOUT_S)
         try:
             answer = await endpoint.send("POST", "", to_structured(event), {"content-type": STRUCTURED_TYPE})

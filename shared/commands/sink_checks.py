@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.commands.findings import Check, Findings, ok, unset, wrong
 from shared.domain.calls import CallFailed
 from shared.runtime.settings import Settings
@@ -37,7 +37,7 @@ def sink(environ: Mapping[str, str]) -> Check:
         if url is None:
             yield unset("sink", "EVENT_SINK is not set: results are replies, and nothing else is sent")
             return
-        async with http_client() as http:
+        async with HttpClient() as http:
             try:
                 status = (await Endpoint(http=http, url=url, timeout_s=_TIMEOUT_S).get()).status
             except CallFailed as error:

@@ -7,17 +7,29 @@ start and knows no ``_FILE``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from shared.domain.errors import ConfigurationError
 
 _TRUE: Final = ("1", "true", "yes", "on")
 _FALSE: Final = ("0", "false", "no", "off", "")
+_REDIS_URL: Final = re.compile(r"unix://|rediss?://(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:\[]*)(?::\d+)?(?:[/?]|$)")
 _MIN_KEY: Final = 32  # who hears one signed body can try keys at home
 
 
@@ -37,6 +49,17 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 """A duration in seconds."""
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    # Redis' client would say so too, but only when the first letter loads it.
+    if not _REDIS_URL.match(value.get_secret_value()):
+        raise ValueError("must begin with redis://, rediss:// or unix://, and have a number for a port")
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+"""Where Redis is; secret, because its password is in it."""
 
 HttpAddress = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 """An ``http://`` or ``https://`` URL."""
@@ -178,7 +201,7 @@ class DatabaseSettings(Settings):
 class QueueSettings(Settings):
     """For functions that keep dead letters in Redis."""
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     """`redis://:password@host:6379/0`, `rediss://` for TLS, or `unix:///path/to.sock`."""
     queue_timeout_seconds: Seconds = 1.0
     """The longest wait for Redis."""

@@ -1,7 +1,7 @@
 """From nothing to the first answered event: a new process, exactly as an image starts it, and one request.
 
 Byte-code is compiled, as it is in the images. What the development environment has and an image has not is hidden:
-with ``rich`` around, structlog imports it.
+with ``rich`` around, structlog imports it, and httpx does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.001
 _IMPORT_ROUNDS = 5
-_NOT_IN_AN_IMAGE = ("rich",)
+_NOT_IN_AN_IMAGE = ("rich", "pygments", "greenlet", "cryptography")
 _SERVER = ["-m", "gunicorn", "functions_framework.aio:app"]
 _CONFIGURATION = "shared/runtime/gunicorn_conf.py"
 _IMPORTS = "import gunicorn.app.wsgiapp, gunicorn.arbiter, uvicorn_worker, uvloop, httptools, functions_framework.aio"

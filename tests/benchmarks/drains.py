@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 
 from functions.backfill_reconcile.drain import Drain, DrainPolicy
 from functions.backfill_reconcile.upkeep import KnowledgeReplay, PostgresQuarantine
-from shared.adapters.dead_letter_streams import Caps, RedisDeadLetters, connect
+from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
 from shared.adapters.dsn import Dsn
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database
 from shared.adapters.system import SystemClock
-from shared.domain.dead_letters import KNOWLEDGE_STREAM, DeadLetter
+from shared.domain.dead_letters import KNOWLEDGE_STREAM, Caps, DeadLetter
 from shared.domain.events import from_structured
 from shared.domain.failures import LOST_CONNECTION
 from shared.domain.knowledge import WRITER

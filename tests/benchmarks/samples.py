@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.domain.events import PING, Event, from_structured
+from shared.domain.events import Event, from_structured
 from shared.domain.knowledge import KNOWLEDGE_WRITE_REQUESTED, Write
 from shared.domain.writes import write_of
 
@@ -72,25 +72,6 @@ def post_batch(run: str, number: int, *, size: int) -> bytes:
     """An HTTP request with ``size`` events; consecutive numbers bring different ones."""
     events = [document(run, number * size + position) for position in range(size)]
     return _post("/", "application/cloudevents-batch+json", events)
-
-
-def post_webhook(run: str) -> bytes:
-    """What Alertmanager posts: one alert that fires."""
-    alert = {
-        "status": "firing",
-        "labels": {"alertname": "KubePodCrashLooping", "namespace": "production", "severity": "critical"},
-        "annotations": {"summary": TITLE},
-        "startsAt": APPROVED_AT.isoformat(),
-        "fingerprint": run,
-    }
-    webhook = {"version": "4", "groupKey": run, "externalURL": "http://alertmanager.example", "alerts": [alert]}
-    return _post("/alertmanager", "application/json", webhook)
-
-
-def post_ping(run: str) -> bytes:
-    """A tick of a cron source."""
-    tick = {"specversion": "1.0", "id": run, "source": "/benchmarks", "type": PING, "data": {}}
-    return _post("/", "application/cloudevents+json", tick)
 
 
 def _post(path: str, media_type: str, value: Any) -> bytes:

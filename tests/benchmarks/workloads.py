@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.benchmarks import cold_start, samples, w5, w6, w8
+from tests.benchmarks import w5, w6, w7, w8
 from tests.benchmarks.contest import Contest, Goal
 from tests.benchmarks.pgbench import run_pgbench
 from tests.benchmarks.results import Run, measured
@@ -22,7 +20,6 @@ WITH_SINK = "km-write, with sink"
 STORE = "store"
 DRAIN = "drain"
 ONE_BY_ONE = "one by one"
-BARE = "bare framework"
 
 # Events of one run, by how many work at once: each run takes one or two seconds on a small machine.
 _BY_PGBENCH = {1: 3000, 4: 8000, 8: 12_000, 32: 16_000}
@@ -145,28 +142,6 @@ def draining(stage: Stage, effort: Effort) -> Iterator[list[Contest]]:
     ]
 
 
-@contextmanager
-def starting(stage: Stage, effort: Effort) -> Iterator[list[Contest]]:
-    """W7: from nothing to the first answered event."""
-    requests = {"km_write": samples.post, "alert_bridge": _webhook, "backfill_reconcile": _ping}
-    with tempfile.TemporaryDirectory() as folder:
-        hidden = cold_start.hide(Path(folder))
-
-        def function(name: str) -> Callable[[str], Run]:
-            return lambda run: cold_start.function(name, stage.settings, hidden, requests[name](run, 0))
-
-        ours = {name.replace("_", "-"): function(name) for name in requests}
-        yield [
-            Contest(
-                title="W7  cold start: from nothing to the first answered event (ours has committed something by then)",
-                contestants={BARE: lambda _: cold_start.bare(hidden), **ours},
-                rounds=effort.starts,
-                figures=("p50_ms", "rss_mb"),
-                goals=[Goal(who=name, beside=BARE, figure="p50_ms", limit=1.6, at_least=False) for name in ours],
-            )
-        ]
-
-
 WORKLOADS: dict[str, Workload] = {
     "W1": receiving,
     "W2": receiving_batches,
@@ -174,17 +149,9 @@ WORKLOADS: dict[str, Workload] = {
     "W4": draining,
     "W5": w5.governing,
     "W6": w6.verifying,
-    "W7": starting,
+    "W7": w7.starting,
     "W8": w8.comparing,
 }
-
-
-def _webhook(run: str, _number: int) -> bytes:
-    return samples.post_webhook(run)
-
-
-def _ping(run: str, _number: int) -> bytes:
-    return samples.post_ping(run)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from functions.verify_execution.sensors.kubernetes import KubernetesSensor, Neig
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import fetch, http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.kubernetes.access import bearer
 from shared.adapters.kubernetes.api import ClusterApi
 from shared.adapters.prometheus import PrometheusApi
@@ -143,8 +143,8 @@ async def _service(folder, *, broken=False):
     with ServiceProcess(folder) as service:
         if broken:
             service.sabotage()
-            async with http_client() as http:
-                await fetch(http, f"{service.url}/", limit_bytes=1000, timeout_s=5)
+            async with HttpClient() as http:
+                await http.fetch(f"{service.url}/", limit_bytes=1000, timeout_s=5)
         yield service.url
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import HttpClient, HttpSink
 from shared.domain.errors import UpstreamRejected, UpstreamUnavailable
 from shared.domain.events import Event, from_structured
 from shared.testing.events import write_requested
@@ -90,7 +90,7 @@ async def in_memory():
 @asynccontextmanager
 async def over_http():
     with receiving() as server:
-        async with http_client() as http:
+        async with HttpClient() as http:
 
             def answer(status):
                 server.status = status
@@ -137,7 +137,7 @@ class TestOverHttp:
 
     async def test_a_broker_is_shown_who_we_are_as_the_file_says_at_that_time(self, server, tmp_path):
         identity = tmp_path / "token"
-        async with http_client() as http:
+        async with HttpClient() as http:
             sink = HttpSink(http, server.url, identity=identity)
             for said in (None, "first\n", "second\n"):
                 if said is not None:
@@ -148,7 +148,7 @@ class TestOverHttp:
         assert shown == [None, "Bearer first", "Bearer second"]
 
     async def test_a_destination_and_the_token_for_it(self, server):
-        async with http_client() as http:
+        async with HttpClient() as http:
             sink = HttpSink(http, routes={EVENT.type: [f"{server.url}async-function/km-write"]}, token="t0ken")
             await sink.send(EVENT, f"{server.url}async-function/km-write")
         ((path, headers, _),) = server.requests
@@ -163,7 +163,7 @@ class TestOverHttp:
 
     @pytest.fixture
     async def http(self):
-        async with http_client() as made:
+        async with HttpClient() as made:
             yield made
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -195,7 +195,7 @@ class TestOverHttp:
         with receiving() as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
             monkeypatch.setenv("ALL_PROXY", proxy.url)
-            async with http_client() as http:
+            async with HttpClient() as http:
                 await HttpSink(http, server.url).send(EVENT)
 
             assert proxy.requests == []

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.governance_check.lease import KEY, NoLease, RedisLease
+from functions.governance_check.lease import KEY, RedisLease
+from functions.governance_check.no_lease import NoLease
 from shared.adapters.dead_letter_streams import connect
 from shared.testing.governance import MemoryLease
 

@@ -13,7 +13,7 @@ from functions.verify_execution.core.readings import SensorFailure
 from functions.verify_execution.observing import observe
 from functions.verify_execution.sensors.docker import DockerSensor
 from shared.adapters.endpoints import Endpoint, both
-from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, fetch, http_client
+from shared.adapters.http import Answer, AnswerTooLarge, AnswerTooSlow, Call, HttpClient
 from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import UpstreamUnavailable
 from shared.local.simulators.docker import Container, DockerSimulator
@@ -30,12 +30,12 @@ ANYTHING = Call()
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 
 async def get(http, url, call=ANYTHING, *, limit_bytes=LIMIT, timeout_s=8.0):
-    return await fetch(http, url, call, limit_bytes=limit_bytes, timeout_s=timeout_s)
+    return await http.fetch(url, call, limit_bytes=limit_bytes, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("behaviour", [misbehaving.hang, misbehaving.drip_the_head, misbehaving.drip_the_body])

@@ -13,7 +13,7 @@ import pytest
 from functions.verify_execution.core.conditions import Condition, examine
 from functions.verify_execution.core.readings import HttpProbe, SensorFailure
 from functions.verify_execution.observing import observe, plan
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.domain.calls import FailureKind
 from tests.contracts import misbehaving
 from tests.contracts.misbehaving import PATIENCE_S, Misbehaving, answering
@@ -32,7 +32,7 @@ def rig(request):
 @pytest.fixture
 async def http():
     # Loading the web's authorities takes longer than most of these tests, and nothing here speaks TLS.
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

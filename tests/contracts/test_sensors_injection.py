@@ -20,7 +20,7 @@ from functions.verify_execution.sensors.http_probe import HttpProbeSensor
 from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.calls import FailureKind
 from shared.domain.executions import Target
@@ -62,6 +62,16 @@ EVIL = [
     "a" * 300,
     "-api",
     "API",
+]
+# Where an address would have to lead for somebody to read what is nobody's business.
+ELSEWHERE = [
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "[::ffff:a9fe:a9fe]",
+    "metadata.google.internal",
+    "api@169.254.169.254",
+    "169.254.169.254:80#",
+    "169.254.169.254\\@api",
 ]
 ALERTNAMES = [
     "DockerContainerMemoryHigh",
@@ -135,7 +145,7 @@ def test_every_query_parses_back_to_the_same_tree_with_the_very_values(alertname
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 
@@ -221,7 +231,7 @@ async def test_a_target_with_such_a_name_has_no_address(http):
     everything = Addresses.parse("HTTP_PROBES", {"Service */*": "http://127.0.0.1:9/{namespace}/{name}"})
     sensor = HttpProbeSensor(http, everything, CLOCK)
     assert plan([sensor], question("Service")) == ["http"]
-    for value in EVIL:
+    for value in [*EVIL, *ELSEWHERE]:
         for asked in (question("Service", value), question("Service", namespace=value)):
             assert plan([sensor], asked) == []
             assert await said(sensor, asked) == SensorFailure(FailureKind.NOT_FOUND)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.jwks import IssuerKeys
 from shared.adapters.oidc import LEEWAY_S, IssuedTokens, usable
 from shared.domain.errors import Unauthorized, UpstreamUnavailable
@@ -186,7 +186,7 @@ class TestTheIssuerIsAway:
 @pytest.fixture
 async def tokens(issuer):
     """With the issuer's keys known."""
-    async with http_client() as http:
+    async with HttpClient() as http:
         made = IssuedTokens(IssuerKeys(http, issuer.url, usable), issuer=issuer.url, audience=AUDIENCE)
         assert await made.subject(token(claims(issuer.url))) == SUBJECT
         yield made

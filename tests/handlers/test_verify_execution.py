@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+import uvicorn
 from starlette.requests import Request
 
 from functions.verify_execution.core.readings import AlertState, Direction, Neighbours, SensorKind
@@ -551,6 +552,17 @@ class TestDurability:
             assert here.store.settlements == {}
             assert {line["why"] for line in here.logged()} == {"the process is stopping"}
             assert len(await here.store.due(most=9)) == 3
+
+    @in_virtual_time
+    async def test_sigterm_before_the_first_wait(self, place, sigterm):
+        kill, _ = sigterm
+        server = uvicorn.Server(uvicorn.Config(app=None))
+        signal.signal(signal.SIGTERM, server.handle_exit)
+        async with place(UP) as here:
+            kill()
+
+            assert (await send(here, completed())).status_code == 202
+            assert (here.clock.monotonic(), here.store.settlements) == (0, {})
 
     @in_virtual_time
     async def test_after_sigterm_nothing_waits_any_more(self, place, sigterm):

@@ -19,7 +19,7 @@ from functions.drift_check.checks import checks
 from functions.drift_check.cli import app
 from functions.drift_check.configmaps import ConfigMapReader, cluster
 from functions.drift_check.model import REQUEST_TYPE
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.commands.findings import examine
 from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.contract import validated
@@ -78,7 +78,7 @@ class TestCluster:
     @pytest.fixture
     async def reader(self, simulator):
         async with (
-            http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http,
+            HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http,
             simulator.serving() as url,
         ):
             yield lambda token="token": ConfigMapReader(api_of(url, http, token))

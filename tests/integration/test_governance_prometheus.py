@@ -15,7 +15,7 @@ from functions.governance_check.core.policy import Policy
 from functions.governance_check.inspectors import inspectors
 from functions.governance_check.metrics import PrometheusMetrics
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.governance import CheckName, Status
 from shared.local.simulators.faults import Fault
@@ -45,7 +45,7 @@ class Prometheus:
 
 @pytest.fixture
 async def prometheus():
-    http, simulator = http_client(), PrometheusSimulator()
+    http, simulator = HttpClient(), PrometheusSimulator()
     async with simulator.serving() as url:
         yield Prometheus(http, simulator, url)
         await http.aclose()
@@ -102,7 +102,7 @@ class TestOneObjective:
 
     async def test_its_clock_is_prometheus_clock(self):
         """A machine ten minutes ahead of ours: what it scraped just now is fresh."""
-        http, ahead = http_client(), PrometheusSimulator(clock=lambda: 600 + asyncio.get_running_loop().time())
+        http, ahead = HttpClient(), PrometheusSimulator(clock=lambda: 600 + asyncio.get_running_loop().time())
         async with ahead.serving() as url:
             ahead.scrape("sli:rate:5m", {}, 0.9)
             assert await Prometheus(http, ahead, url).rate() == ("ok", 0.9)

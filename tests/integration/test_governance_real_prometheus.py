@@ -16,7 +16,7 @@ from functions.governance_check.core.policy import Policy
 from functions.governance_check.inspectors import inspectors
 from functions.governance_check.metrics import PrometheusMetrics
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.governance import CheckName
 
@@ -85,7 +85,7 @@ async def test_a_sample_that_is_not_taken_again_grows_stale(url):
 
 async def settled(url, policy, is_there):
     """The objectives, once Prometheus has recorded what they are made of."""
-    async with asyncio.timeout(PATIENCE_S), http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http:
+    async with asyncio.timeout(PATIENCE_S), HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http:
         check = inspectors(None, PrometheusMetrics(PrometheusApi(Endpoint(http=http, url=url))), policy)
         while True:
             slos = (await check[CheckName.SLO_COMPLIANCE]()).slos

@@ -8,7 +8,7 @@ import pytest
 
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor, is_ours
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.alertmanager import AlertmanagerSimulator
@@ -20,7 +20,7 @@ POD = {**LABELS, "pod": "api-7d9f6c5b4-x2x7q", "instance": "10.0.0.7:8080", "nod
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

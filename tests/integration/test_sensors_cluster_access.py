@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.kubernetes.access import in_cluster
 from shared.adapters.kubernetes.api import PODS, ClusterApi
 from shared.adapters.kubernetes.kubeconfig import kubeconfig
@@ -67,7 +67,7 @@ async def api_server(authority, *, wants_client=False):
 
 
 async def read_with(access):
-    async with http_client(tls=access.tls) as http:
+    async with HttpClient(tls=access.tls) as http:
         endpoint = Endpoint(http=http, url=access.url, authorize=access.authorize)
         return await ClusterApi(endpoint).get(PODS, "prod", "p")
 
@@ -156,7 +156,7 @@ class TestKubeconfig:
             path = tmp_path / "config"
             path.write_text(simulated(url, "a-token"))
             access = kubeconfig(path)
-            async with http_client() as http:
+            async with HttpClient() as http:
                 api = ClusterApi(Endpoint(http=http, url=access.url, authorize=access.authorize))
                 assert (await api.get(PODS, "prod", "p")).metadata.name == "p"
 

@@ -13,7 +13,7 @@ from functions.verify_execution.core.conditions import Condition, examine
 from functions.verify_execution.core.readings import ContainerHealth
 from functions.verify_execution.sensors.docker import DockerSensor
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.docker import Container, DockerSimulator, container_id
 from tests.contracts.rigs import CLOCK, question
@@ -28,7 +28,7 @@ def simulator():
 async def sensor(simulator):
     async with (
         simulator.serving() as url,
-        http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http,
+        HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http,
     ):
         yield DockerSensor(Endpoint(http=http, url=url), CLOCK)
 
@@ -95,10 +95,10 @@ async def test_it_is_asked_over_its_socket(simulator):
     simulator.containers["api"] = Container(health="healthy")
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "docker.sock")
-        async with simulator.serving(unix_socket=path) as url, http_client(unix_socket=path) as http:
+        async with simulator.serving(unix_socket=path) as url, HttpClient(unix_socket=path) as http:
             sensor = DockerSensor(Endpoint(http=http, url=url), CLOCK)
             assert (await sensor.read(asked())).running
-        async with http_client(unix_socket=path) as http:
+        async with HttpClient(unix_socket=path) as http:
             sensor = DockerSensor(Endpoint(http=http, url="http://docker"), CLOCK)
             assert await failure(sensor.read(asked())) is FailureKind.UNREACHABLE
 

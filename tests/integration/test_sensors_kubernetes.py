@@ -13,7 +13,7 @@ from functions.verify_execution.core.conditions import Condition, examine
 from functions.verify_execution.core.readings import Waiting
 from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.pod_names import stem
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.faults import Fault
 from shared.local.simulators.kubernetes import KubernetesSimulator
@@ -31,7 +31,7 @@ def simulator():
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

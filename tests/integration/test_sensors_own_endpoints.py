@@ -15,7 +15,7 @@ from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.exposition import NotMetrics, samples
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.errors import ConfigurationError
 from shared.domain.executions import Target
@@ -26,7 +26,7 @@ from tests.contracts.rigs import CLOCK, ERROR_RATIO, addresses_of, question
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

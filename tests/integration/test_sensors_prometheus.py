@@ -13,7 +13,7 @@ from functions.verify_execution.core.conditions import Condition, examine
 from functions.verify_execution.core.readings import Direction, is_fresh
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.calls import CallFailed, FailureKind
 from shared.local.simulators.faults import Fault
@@ -31,7 +31,7 @@ def simulator():
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

@@ -15,7 +15,7 @@ from functions.verify_execution.core.probes import probe
 from functions.verify_execution.sensors.alerts import PrometheusAlertSensor
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from shared.adapters.endpoints import Endpoint
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.calls import CallFailed, FailureKind
 from shared.domain.executions import Target
@@ -89,7 +89,7 @@ def url(tmp_path_factory):
 
 @pytest.fixture
 async def http():
-    async with http_client(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    async with HttpClient(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
-from shared.adapters.http import http_client
+from shared.adapters.http import HttpClient
 from shared.adapters.jwks import IssuerKeys
 from shared.adapters.oidc import usable
 from shared.domain.errors import UpstreamUnavailable
@@ -51,7 +51,7 @@ def clock():
 
 @pytest.fixture
 async def keys(issuer, clock):
-    async with http_client() as http:
+    async with HttpClient() as http:
         yield IssuerKeys(http, issuer.url, usable, life_s=LIFE, pause_s=PAUSE, clock=clock)
 
 
@@ -69,7 +69,7 @@ async def test_keys_are_found_by_discovery_and_kept(keys, issuer, clock):
 
 
 async def test_an_address_of_the_keys_needs_no_discovery(issuer):
-    async with http_client() as http:
+    async with HttpClient() as http:
         keys = IssuerKeys(http, "https://issuer.invalid", usable, url=f"{issuer.url}/keys")
         assert await keys.find("a") is not None
 

@@ -27,7 +27,7 @@ def test_every_word_has_help(word):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("nothing",), "aftercare: No such command 'nothing'; see aftercare --help\n"),
+        (("unheard",), "aftercare: No such command 'unheard'; see aftercare --help\n"),
         (("doctor", "--nothing"), "aftercare: No such option: --nothing; see aftercare doctor --help\n"),
         (
             ("events", "send", "--sample"),

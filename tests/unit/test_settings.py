@@ -36,6 +36,21 @@ def test_every_setting_is_explained(kind):
     assert [name for name in kind.model_fields if not meanings(kind).get(name)] == []
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://h", "redis://u:p%40@[::1]:6379/0", "rediss://:p@h:1?db=1", "unix:///run/r.sock"]
+)
+def test_redis_may_be_anywhere(url):
+    assert KmWrite.load({**GIVEN, "REDIS_URL": url}).redis_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["http://h", "redis:h", "redis://h:port", "redis://:a/b@h", ""])
+def test_a_bad_address_of_redis_is_refused_at_the_start_and_not_repeated(url):
+    with pytest.raises(ConfigurationError, match=r"^REDIS_URL: .* must begin with redis://") as refused:
+        KmWrite.load({**GIVEN, "REDIS_URL": url})
+
+    assert not url or url not in str(refused.value)
+
+
 @pytest.mark.parametrize("missing", ["AUTH_MODE", "DATABASE_URL", "REDIS_URL"])
 def test_what_is_missing_is_named(missing):
     assert missing in refused(**{missing: None})
