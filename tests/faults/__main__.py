@@ -1,4 +1,5 @@
-"""``python -m tests.faults [--rounds N] [--seed S] [--only NAME] [--planted | --matrix] [--page FILE]``.
+"""``python -m tests.faults [--rounds N] [--soak SECONDS] [--seed S] [--page FILE]``, and what: ``--only NAME``,
+``--short``, ``--planted`` or ``--matrix``.
 
 Exits 0 when every promise held and every planted bug was caught, 1 when not, 2 when it could not begin. After a
 broken promise the functions' logs stay, and the last line says where.
@@ -12,20 +13,25 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Final
 
 from shared.domain.errors import AftercareError
 from shared.local.children import ProcessFailed
-from tests.faults.campaigns import CAMPAIGNS
+from tests.faults.campaigns import CAMPAIGNS, AnyCampaign
 from tests.faults.collector import Collector
 from tests.faults.load import Stuck
 from tests.faults.matrix.playing import matrix
 from tests.faults.planted import BUGS
 from tests.faults.report import Ticker, page
 from tests.faults.runs import Run, shared_out
+from tests.faults.soak import NAME as SOAK
+from tests.faults.soak import WHOLE_S, soak
 from tests.faults.stage import Stage
 
+_SURE: Final = {("aof_not_asked", "no-aof"), ("no_inbox", "commit"), ("capped_by_forgetting", "overflow")}
 _NAMES: Final = (*(campaign.name for campaign in CAMPAIGNS), *dict.fromkeys(bug.name for bug in BUGS))
 
 
@@ -77,21 +83,37 @@ async def _matrix(_options: argparse.Namespace, ticker: Ticker, folder: Path) ->
 async def _play(options: argparse.Namespace, run: Run) -> None:
     wanted = options.only or _NAMES
     campaigns = [campaign for campaign in CAMPAIGNS if campaign.name in wanted and not options.planted]
+    if options.short:
+        await _play_slice(campaigns, run, options.seed)
+        return
     rounds = options.rounds or sum(campaign.share for campaign in campaigns)
     for campaign, count in zip(campaigns, shared_out(rounds, campaigns), strict=True):
-        await run.campaign(campaign, count)
+        if count:
+            await run.campaign(soak(options.soak) if campaign.name == SOAK else campaign, count)
     for bug in BUGS:
         if bug.name in wanted:
+            await run.planted(bug)
+
+
+async def _play_slice(campaigns: Sequence[AnyCampaign], run: Run, seed: str) -> None:
+    """A round of everything, not always the first one, and a few bugs that are found at once."""
+    for campaign in campaigns:
+        first = Random(f"{seed} {campaign.name}").randrange(campaign.share)
+        await run.campaign(campaign, 1, first=first, must_show=False)
+    for bug in BUGS:
+        if (bug.name, bug.campaign) in _SURE:
             await run.planted(bug)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Kill, recover, count what was lost.")
     parser.add_argument("--rounds", type=_positive, help="rounds in all, shared out over the campaigns")
+    parser.add_argument("--soak", type=_positive, default=WHOLE_S, metavar="SECONDS", help="how long the soak lasts")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write what is printed to a page, if all held")
     parser.add_argument("--seed", default=str(secrets.randbelow(10**6)), help="repeat a run: what is done, and when")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only", action="append", choices=_NAMES, help="one campaign or planted bug; may be repeated")
+    what.add_argument("--short", action="store_true", help="a round of every campaign, in three minutes")
     what.add_argument("--planted", action="store_true", help="only the planted bugs")
     what.add_argument("--matrix", action="store_true", help="every function in every trouble of its servers")
     options = parser.parse_args()

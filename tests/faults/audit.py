@@ -34,6 +34,7 @@ class Ban:
         statuses: the statuses that are banned.
         began, ended: monotonic seconds.
         why: for the message.
+        spared: facts about which they may be given.
     """
 
     function: str
@@ -41,6 +42,7 @@ class Ban:
     began: float
     ended: float
     why: str
+    spared: AbstractSet[str] = frozenset()
 
     def is_broken_by(self, delivery: Delivery) -> bool:
         """Whether this answer is one of them."""
@@ -49,6 +51,7 @@ class Ban:
             and delivery.status in self.statuses
             and delivery.began >= self.began
             and delivery.ended <= self.ended
+            and not set(delivery.post.facts) <= self.spared
         )
 
 
@@ -67,7 +70,8 @@ class Figures:
         recovered: there, although nobody was told.
         forbidden: requests acknowledged while nothing durable was within reach.
         wrong: rows, links and answers that no order of the events explains.
-        silence_s: the longest time without an acknowledgement, in seconds.
+        false_success: verdicts that say a fix worked, and it did not.
+        unavailable_s: the longest time without an acknowledgement, in seconds.
     """
 
     attempted: int = 0
@@ -80,7 +84,8 @@ class Figures:
     recovered: int = 0
     forbidden: int = 0
     wrong: int = 0
-    silence_s: float = 0.0
+    false_success: int = 0
+    unavailable_s: float = 0.0
     problems: list[str] = field(default_factory=list)
 
     def blame(self, counter: str, guilty: Iterable[str], what: str) -> None:
@@ -95,7 +100,7 @@ class Figures:
         """Add another round's."""
         for name in COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.silence_s = max(self.silence_s, other.silence_s)
+        self.unavailable_s = max(self.unavailable_s, other.unavailable_s)
         self.problems += other.problems
 
 
@@ -110,8 +115,9 @@ COUNTERS: Final = (
     "recovered",
     "forbidden",
     "wrong",
+    "false_success",
 )
-BROKEN: Final = ("lost", "duplicated", "unexpected", "forbidden", "wrong")
+BROKEN: Final = ("lost", "duplicated", "unexpected", "forbidden", "wrong", "false_success")
 """Counters that must be 0."""
 
 

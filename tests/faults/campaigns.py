@@ -11,9 +11,15 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
+from tests.faults import commits, overflow, redis_states
+from tests.faults.brokered import BrokeredCampaign
 from tests.faults.evidence import Evidence
 from tests.faults.load import Load, until
+from tests.faults.orders.campaign import OrdersCampaign
+from tests.faults.races.campaign import RacesCampaign
 from tests.faults.rounds import Campaign, Round, tick
+from tests.faults.soak import SHORT_S, soak
+from tests.faults.steps.campaign import StepsCampaign
 from tests.faults.traffic import BRIDGE, RECONCILER, WRITER
 from tests.faults.verification.campaign import VerificationCampaign
 
@@ -165,28 +171,28 @@ def _in_flight(load: Load) -> int:
     return sum(time.monotonic() - delivery.began > _IN_FLIGHT_S for delivery in load.under_way)
 
 
-AnyCampaign = Campaign | VerificationCampaign
+AnyCampaign = Campaign | BrokeredCampaign | VerificationCampaign | RacesCampaign | OrdersCampaign | StepsCampaign
 
 CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
     Campaign(
         name="postgres",
         does="PostgreSQL kill -9 under load",
         script=_postgres,
-        share=14,
+        share=40,
         shows=("deferred",),
     ),
     Campaign(
         name="km-write",
         does="km-write kill -9 under load, with and without PostgreSQL",
         script=_writer,
-        share=10,
+        share=24,
         shows=("refused",),
     ),
     Campaign(
         name="alert-bridge",
         does="alert-bridge kill -9 under webhooks",
         script=_bridge,
-        share=8,
+        share=20,
         clients={WRITER: 3, BRIDGE: 10},
         watched=BRIDGE,
         shows=("refused",),
@@ -195,36 +201,43 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         name="drain",
         does="backfill-reconcile or a store kill -9, twice in a drain",
         script=_drain,
-        share=8,
+        share=16,
         shows=("deferred",),
     ),
     Campaign(
         name="both",
         does="PostgreSQL and Redis down together",
         script=_both,
-        share=12,
+        share=30,
         shows=("refused",),
     ),
     Campaign(
         name="redis",
         does="Redis kill -9 or stalled while events are deferred to it",
         script=_redis,
-        share=6,
+        share=16,
         shows=("deferred", "refused"),
     ),
     Campaign(
         name="no-aof",
         does="Redis without AOF, PostgreSQL kill -9",
         script=_forgetful,
-        share=4,
+        share=8,
         shows=("refused",),
     ),
     Campaign(
         name="sigterm",
         does="km-write SIGTERM with every client waiting",
         script=_sigterm,
-        share=4,
+        share=10,
         clients={WRITER: 12},
     ),
+    redis_states.CAMPAIGN,
+    overflow.CAMPAIGN,
+    commits.CAMPAIGN,
+    soak(SHORT_S),  # as long as it takes to catch a bug; a run asks for its own
     VerificationCampaign(),
+    RacesCampaign(),
+    OrdersCampaign(),
+    StepsCampaign(),
 )

@@ -59,12 +59,42 @@ class Tables:
     quarantined: frozenset[str]
 
 
-class Evidence:
+class Streams:
+    """A connection of our own to Redis, which is there also while PostgreSQL is not."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._redis: Any = Redis.from_url(stage.redis.url, decode_responses=True, protocol=2)
+
+    async def __aenter__(self) -> Self:
+        """Connect with the first question."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Hang up."""
+        await self._redis.aclose()
+
+    async def letters(self) -> Counter[str]:
+        """By event id, how many letters wait in the streams."""
+        found = [entry for stream in _STREAMS for entry in await self._redis.xrange(stream)]
+        return Counter(json.loads(fields["letter"])["event"]["id"] for _, fields in found)
+
+    async def depths(self) -> tuple[int, ...]:
+        """Letters in each stream, km-write's first."""
+        return tuple([await self._redis.xlen(stream) for stream in _STREAMS])
+
+    async def depth(self) -> int:
+        """Letters in the streams."""
+        return sum(await self.depths())
+
+
+class Evidence(Streams):
     """Connections of our own to both stores, for as long as both are up."""
 
     def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
         self._stage = stage
-        self._redis: Any = Redis.from_url(stage.redis.url, decode_responses=True, protocol=2)
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -77,25 +107,16 @@ class Evidence:
     ) -> None:
         """Hang up."""
         await self._postgres.close()
-        await self._redis.aclose()
+        await super().__aexit__(kind, error, trace)
 
     async def empty(self) -> None:
         """Forget everything, so that a round starts with nothing."""
         await self._postgres.execute(_EMPTY)
         await self._redis.flushall()
 
-    async def letters(self) -> Counter[str]:
-        """By event id, how many letters wait in the streams."""
-        found = [entry for stream in _STREAMS for entry in await self._redis.xrange(stream)]
-        return Counter(json.loads(fields["letter"])["event"]["id"] for _, fields in found)
-
     async def unlinked(self) -> frozenset[str]:
         """Incidents whose path A lacks their approval."""
         return frozenset(await self._column(_UNLINKED))
-
-    async def depth(self) -> int:
-        """Letters in the streams."""
-        return sum([await self._redis.xlen(stream) for stream in _STREAMS])
 
     async def waiting(self) -> int:
         """Letters in the streams, and announcements that are not sent yet."""

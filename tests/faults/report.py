@@ -21,10 +21,17 @@ the seed to repeat what is done and when; what the machine makes of it differs a
 
 *acked* were answered with a 2xx. *lost* of them are not in PostgreSQL in the end, *dup* had their effect twice,
 *forbid* were acknowledged while nothing durable was within reach, *wrong* and *unexp* are there and should not be so.
-*silence* is the longest time without any acknowledgement. A planted bug is a regression that the harness builds in on
+*false success* are verdicts that a fix worked when it had not; *unavailable* is the longest time without any
+acknowledgement, faults included. A planted bug is a regression that the harness builds in on
 purpose: each must be caught, or the figures above it mean nothing.
 """
-_HEADINGS: Final = {"acknowledged": "acked", "duplicated": "dup", "unexpected": "unexp", "forbidden": "forbid"}
+_HEADINGS: Final = {
+    "acknowledged": "acked",
+    "duplicated": "dup",
+    "unexpected": "unexp",
+    "forbidden": "forbid",
+    "false_success": "false success",
+}
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class Result:
         notes = "".join(f", {count:,} {what}" for what, count in sorted(self.notes.items()))
         return (
             f"{self.campaign.name:<13} {self.campaign.does}: {self.rounds} rounds{notes}, "
-            f"{figures.acknowledged:,} events acknowledged, longest silence {figures.silence_s:.1f} s: "
+            f"{figures.acknowledged:,} events acknowledged, longest unavailability {figures.unavailable_s:.1f} s: "
             f"{'held' if self.held else 'BROKEN'}"
         )
 
@@ -115,7 +122,7 @@ def table(results: Sequence[Result]) -> str:
     total = Figures()
     for result in results:
         total.add(result.figures)
-    heads = ["campaign", "rounds", "kill -9", *(_HEADINGS.get(name, name) for name in COUNTERS), "silence s"]
+    heads = ["campaign", "rounds", "kill -9", *(_HEADINGS.get(name, name) for name in COUNTERS), "unavailable s"]
     rows = [_row(result.campaign.name, result.rounds, result.notes["kill -9"], result.figures) for result in results]
     rounds, kills = sum(result.rounds for result in results), sum(result.notes["kill -9"] for result in results)
     lines = [heads, *rows, _row("all", rounds, kills, total)]
@@ -133,12 +140,14 @@ def verdict(results: Sequence[Result], catches: Sequence[Catch]) -> str:
     """The one sentence."""
     total = Counter({name: sum(getattr(result.figures, name) for result in results) for name in COUNTERS})
     kills = sum(result.notes["kill -9"] for result in results)
+    longest = max((result.figures.unavailable_s for result in results), default=0.0)
     parts = []
     if results:
         parts.append(
             f"{total['acknowledged']:,} events acknowledged through {kills} kill -9: {total['lost']} lost, "
             f"{total['duplicated']} duplicate effects, {total['forbidden']} acknowledged while nothing durable was "
-            f"within reach, {total['wrong'] + total['unexpected']} wrong"
+            f"within reach, {total['wrong'] + total['unexpected']} wrong, {total['false_success']} false successes, "
+            f"longest unavailability {longest:.1f} s"
         )
     if catches:
         parts.append(f"{sum(catch.count > 0 for catch in catches)} of {len(catches)} planted bugs caught")
@@ -152,4 +161,4 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _row(name: str, rounds: int, kills: int, figures: Figures) -> list[str]:
     counts = [f"{getattr(figures, counter):,}" for counter in COUNTERS]
-    return [name, str(rounds), str(kills), *counts, f"{figures.silence_s:.1f}"]
+    return [name, str(rounds), str(kills), *counts, f"{figures.unavailable_s:.1f}"]

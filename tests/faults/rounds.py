@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -16,7 +17,7 @@ from tests.faults.audit import Aftermath, Ban, Figures, audit, longest_silence
 from tests.faults.collector import Collector
 from tests.faults.evidence import Evidence
 from tests.faults.load import Load, Stuck
-from tests.faults.stage import Stage
+from tests.faults.stage import Stage, Wiring
 from tests.faults.traffic import BRIDGE, RECONCILER, TALKS, WRITER, Talk
 
 _2XX: Final = range(200, 300)
@@ -29,6 +30,7 @@ class Round:
     """What a campaign's script works with, while the load is on.
 
     Attributes:
+        number: of the round, from 0.
         random: decides when and how, from the seed.
         bans: answers that must not be given.
         problems: what the script itself found broken.
@@ -37,6 +39,7 @@ class Round:
 
     stage: Stage
     load: Load
+    number: int
     random: Random
     bans: list[Ban] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -65,12 +68,14 @@ class Round:
         self.notes["kill -9"] += 1
 
     @asynccontextmanager
-    async def banned(self, why: str, *functions: str, statuses: range = _2XX) -> AsyncIterator[None]:
-        """Inside, some functions must not give certain answers."""
+    async def banned(
+        self, why: str, *functions: str, statuses: range = _2XX, spared: AbstractSet[str] = frozenset()
+    ) -> AsyncIterator[None]:
+        """Inside, some functions must not give certain answers, except about the facts that are spared."""
         began = time.monotonic()
         yield
         ended = time.monotonic()
-        self.bans += [Ban(function, statuses, began, ended, why) for function in functions]
+        self.bans += [Ban(function, statuses, began, ended, why, spared) for function in functions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,7 @@ class Campaign:
         clients: by function, how many there are.
         watched: the function whose silence is measured.
         shows: counters that must move, or the campaign has shown nothing.
+        wiring: what the functions are started with.
     """
 
     name: str
@@ -94,6 +100,7 @@ class Campaign:
     clients: Mapping[str, int] = field(default_factory=lambda: {WRITER: 9, BRIDGE: 2, RECONCILER: 1})
     watched: str = WRITER
     shows: tuple[str, ...] = ("acknowledged",)
+    wiring: Wiring = field(default_factory=Wiring)
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:
         """Play one round; the same seed and number decide the same things.
@@ -109,12 +116,15 @@ class Campaign:
             await evidence.empty()
         collector.forget()
         async with Load(stage.services, talks, self.clients, Random(random.random())) as load:
-            round_ = Round(stage, load, Random(random.random()))
-            await self.script(round_)
+            round_ = Round(stage, load, number, Random(random.random()))
+            try:
+                await self.script(round_)
+            finally:
+                stage.heal()
         figures = audit(await _aftermath(round_, talks, collector))
         figures.blame("wrong", round_.problems, "promises were not kept")
         watched = [delivery for delivery in load.deliveries if delivery.post.function == self.watched]
-        figures.silence_s = longest_silence(watched, began=load.began, ended=load.ended)
+        figures.unavailable_s = longest_silence(watched, began=load.began, ended=load.ended)
         return Report(figures, round_.notes)
 
 
@@ -130,7 +140,7 @@ async def _aftermath(round_: Round, talks: Mapping[str, Talk], collector: Collec
     """Look, drain, look again."""
     async with Evidence(round_.stage) as evidence:
         letters, unlinked = await evidence.letters(), await evidence.unlinked()
-        await _drain(round_.stage, evidence)
+        await drain(round_.stage, evidence)
         return Aftermath(
             events=talks[WRITER].events,
             given_up=talks[RECONCILER].events,
@@ -151,7 +161,7 @@ async def tick(stage: Stage) -> None:
     http.close()
 
 
-async def _drain(stage: Stage, evidence: Evidence) -> None:
+async def drain(stage: Stage, evidence: Evidence) -> None:
     """Tick until nothing waits any more, neither letters nor announcements."""
     for _ in range(_TICKS):
         if not await evidence.waiting():

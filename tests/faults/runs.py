@@ -13,7 +13,7 @@ from tests.faults.collector import Collector
 from tests.faults.load import Stuck
 from tests.faults.planted import Bug
 from tests.faults.report import Catch, Result, Ticker, problems, table, verdict
-from tests.faults.stage import Stage
+from tests.faults.stage import Stage, Wiring
 
 _ROUNDS_FOR_A_BUG: Final = 6
 
@@ -40,16 +40,22 @@ class Run:
         """Whether every promise was kept, and every planted bug caught."""
         return all(result.held for result in self._results) and all(catch.count for catch in self._catches)
 
-    async def campaign(self, campaign: AnyCampaign, rounds: int) -> Result:
-        """Play rounds of a campaign."""
+    async def campaign(self, campaign: AnyCampaign, rounds: int, *, first: int = 0, must_show: bool = True) -> Result:
+        """Play rounds of a campaign.
+
+        Args:
+            rounds: how many.
+            first: the number of the first one.
+            must_show: whether they are enough for every counter that must move.
+        """
         result = Result(campaign)
         self._results.append(result)
         try:
-            await asyncio.to_thread(self._stage.cast, {})
-            for number in range(rounds):
-                self._show(f"{campaign.name} {number + 1}/{rounds}")
+            await asyncio.to_thread(self._stage.cast, {}, _wiring(campaign))
+            for number in range(first, first + rounds):
+                self._show(f"{campaign.name} {number - first + 1}/{rounds}")
                 result.add(await campaign.play(self._stage, self._collector, seed=self._seed, number=number))
-            idle = [name for name in campaign.shows if rounds and not getattr(result.figures, name)]
+            idle = [name for name in campaign.shows if must_show and not getattr(result.figures, name)]
             result.figures.blame("wrong", idle, "counters never moved, so nothing was shown")
         except (Stuck, ProcessFailed) as error:
             result.figures.blame("wrong", [str(error)], "round did not come to its end")
@@ -63,7 +69,7 @@ class Run:
         """Put a planted bug in its function's place and see whether its campaign notices."""
         campaign = next(campaign for campaign in CAMPAIGNS if campaign.name == bug.campaign)
         catch = Catch(bug, 0, 0)
-        await asyncio.to_thread(self._stage.cast, {bug.function: bug.source})
+        await asyncio.to_thread(self._stage.cast, {bug.function: bug.source}, _wiring(campaign))
         while not catch.count and catch.rounds < _ROUNDS_FOR_A_BUG:
             self._show(f"planted {bug.name}, {bug.campaign} {catch.rounds + 1}")
             catch = Catch(bug, catch.rounds + 1, await self._symptoms(bug, campaign, catch.rounds))
@@ -89,6 +95,11 @@ class Run:
 
     def _show(self, what: str) -> None:
         self._ticker.show(f"{what}, {time.monotonic() - self._began:.0f} s")
+
+
+def _wiring(campaign: AnyCampaign) -> Wiring | None:
+    """What a campaign wants the stage's functions to be started with; None where it does not use them."""
+    return getattr(campaign, "wiring", None)
 
 
 def shared_out(rounds: int, campaigns: Sequence[AnyCampaign]) -> list[int]:

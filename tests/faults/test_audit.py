@@ -177,6 +177,16 @@ def test_a_ban_holds_for_requests_that_lie_wholly_within_it(
     assert figures.forbidden == broken
 
 
+def test_a_ban_spares_the_facts_it_names() -> None:
+    told = sound()
+    ban = Ban(WRITER, range(202, 203), 0.0, 9.0, "while the test says so", spared=frozenset(SINGLE.facts))
+    other = next(post for post in POSTS if post.facts[0] not in SINGLE.facts)
+    kept, refused = answered(SINGLE, 202), answered(other, 202)
+
+    assert audit(replace(told, bans=[ban], deliveries=[*told.deliveries, kept])).forbidden == 0
+    assert audit(replace(told, bans=[ban], deliveries=[*told.deliveries, refused])).forbidden == 1
+
+
 def test_silence_is_measured_from_the_beginning_to_the_end() -> None:
     deliveries = [answered(SINGLE, at=2.0), answered(SINGLE, 503, at=4.0), answered(SINGLE, at=6.5)]
 

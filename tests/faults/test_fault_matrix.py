@@ -1,8 +1,9 @@
-"""A few cells of ``python -m tests.faults --matrix``: km-write in the troubles that are most unlike each other."""
+"""A few plays of ``python -m tests.faults --matrix``: km-write in the troubles that are most unlike each other."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,21 +11,17 @@ import pytest
 import pytest_asyncio
 
 from shared.local import redis_program
-from tests.faults.matrix.cells import play, warm
+from tests.faults.campaigns import CAMPAIGNS
+from tests.faults.matrix.columns import COLUMNS, plays_of
+from tests.faults.matrix.grid import broken, grid
+from tests.faults.matrix.plays import Played, perform
 from tests.faults.matrix.scene import Scene, staged
-from tests.faults.matrix.subjects import SUBJECTS
-from tests.faults.matrix.table import REFUSED, TABLE, UNTROUBLED
-from tests.faults.matrix.troubles import NO_AOF
+from tests.faults.matrix.stores import play, warm
+from tests.faults.matrix.table import FAULTS, FUNCTIONS, REFUSED, campaign_of, is_absent
+from tests.faults.matrix.troubles import REDIS
 from tests.tables import cloned
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(
-        redis_program.find() is None, reason="no Redis on this machine: install redis-server 6.2 or newer"
-    ),
-]
-
-KM_WRITE = next(subject for subject in SUBJECTS if subject.function == "km_write")
+KM_WRITE = next(subject for subject in COLUMNS if subject.function == "km_write")
 CHOSEN = (
     "cut before COMMIT, once",
     "cut after COMMIT, once",
@@ -34,15 +31,19 @@ CHOSEN = (
     "PostgreSQL refuses connections",
     "PostgreSQL is a black hole",
     "COMMIT is never answered",
-    "53300 too many connections",
     "53100 disk full",
     "PostgreSQL refuses; Redis refuses connections",
     "PostgreSQL refuses; Redis: OOM",
-    "PostgreSQL refuses; Redis without AOF",
     "PostgreSQL refuses; Redis keeps the letter and is not heard",
     "PostgreSQL and Redis are black holes",
+    "the same id with other content",
+    "a future that has to give way",
 )
-SLICE = {trouble: expected for trouble, expected in TABLE["km_write"].items() if trouble.name in CHOSEN}
+SLICE = {each.name: each for each in plays_of(KM_WRITE) if each.name in CHOSEN}
+NO_AOF = next(trouble for trouble in REDIS if trouble.name == "Redis without AOF")
+needs_redis = pytest.mark.skipif(
+    redis_program.find() is None, reason="no Redis on this machine: install redis-server 6.2 or newer"
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,16 +55,64 @@ async def scene(tmp_path_factory, postgres_server, migrated_template, redis_serv
             yield made
 
 
-@pytest.mark.parametrize("trouble", SLICE, ids=lambda trouble: trouble.name)
-async def test_what_is_acknowledged_takes_effect_once(scene, trouble):
-    assert (await play(scene, KM_WRITE, trouble, SLICE[trouble])).problems == ()
+@needs_redis
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", CHOSEN)
+async def test_what_is_acknowledged_takes_effect_once(scene, name):
+    assert (await perform(scene, KM_WRITE, SLICE[name])).problems == ()
 
 
-async def test_a_cell_that_does_not_hold_says_so(scene):
-    assert (await play(scene, KM_WRITE, NO_AOF, REFUSED)).problems == ("answered 204, not 503",)
+@needs_redis
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_play_that_does_not_hold_says_so(scene):
+    await scene.clear()
+    assert await play(scene, KM_WRITE, NO_AOF, REFUSED) == ["answered 204, not 503"]
 
 
-async def test_the_table_is_whole():
-    functions = {subject.function for subject in SUBJECTS}
-    assert len(SLICE) == len(CHOSEN)
-    assert set(TABLE) == set(UNTROUBLED) == functions
+def test_the_table_is_whole():
+    assert list(FAULTS) == list(range(1, 39))
+    assert {subject.function for subject in COLUMNS} == set(FUNCTIONS)
+    played = {(each.row, subject.function) for subject in COLUMNS for each in plays_of(subject)}
+    assert played == {
+        (row, function)
+        for row in FAULTS
+        for function in FUNCTIONS
+        if not is_absent(row, function) and campaign_of(row, function) is None
+    }
+
+
+def test_what_is_played_elsewhere_is_played():
+    named = {campaign_of(row, function) for row in FAULTS for function in FUNCTIONS} - {None}
+    assert named <= {campaign.name for campaign in CAMPAIGNS}
+
+
+def test_the_names_of_plays_are_unique():
+    for subject in COLUMNS:
+        names = [(each.row, each.name) for each in plays_of(subject)]
+        assert len(names) == len(set(names))
+
+
+HELD = Played(row=1, function="km_write", name="down", answer_s=0.1, back_s=0.1, problems=())
+
+
+def test_the_grid_has_a_sign_for_each_cell():
+    lines = grid([HELD, replace(HELD, row=2, problems=("answered 204, not 202",))])
+
+    assert lines[1].split()[:5] == ["1", "PostgreSQL", "is", "down", "held"]
+    assert "BROKEN" in lines[2]
+    assert lines[20].split()[-9:] == ["404", *["-"] * 8]
+    assert lines[32].split()[-9:] == ["*"] * 8 + ["-"]
+    assert lines[-1] == "1 of 2 cells held, 2 plays."
+
+
+def test_a_cell_is_broken_by_one_of_its_plays():
+    lines = grid([HELD, replace(HELD, problems=("took effect 2 times",))])
+
+    assert "BROKEN" in lines[1]
+    assert lines[-1] == "0 of 1 cells held, 2 plays."
+
+
+def test_what_did_not_hold_is_told_with_its_place():
+    told = list(broken([HELD, replace(HELD, problems=("took effect 2 times",))]))
+
+    assert told == ["BROKEN  row 1, km_write, down: took effect 2 times"]

@@ -19,7 +19,7 @@ from functions.verify_execution.observing import Sensor
 from functions.verify_execution.settings import Settings
 from functions.verify_execution.verifications import PostgresVerifications
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import HttpClient, HttpSink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from shared.adapters.system import SystemClock
@@ -75,7 +75,7 @@ database = Database(
     application="verify-execution",
     limits=Limits(threads=settings.database_threads),
 )
-sink = None if settings.sink is None else HttpSink(http_client(), settings.sink)
+sink = None if settings.sink is None else HttpSink(HttpClient(), settings.sink)
 relay = Relay(database, sink)
 ports = Ports(
     verifications=PostgresVerifications(

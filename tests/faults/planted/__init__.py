@@ -1,6 +1,6 @@
 """Bugs on purpose: a function as it ships, with one adapter that is wrong in a way people really get wrong.
 
-None of this is in the product: each module here is a composition of its own, started in the function's place. Every
+None of this is in the product: each module is a composition of its own, started in the function's place. Every
 campaign has at least one bug that it must notice; a campaign that does not is not worth its figures.
 """
 
@@ -23,17 +23,19 @@ class Bug:
         campaign: whose rounds must catch it.
         symptom: the counter that must move.
         function: in whose place it is started.
+        folder: where its module is, if its campaign has brought it along.
     """
 
     name: str
     campaign: str
     symptom: str
     function: str = WRITER
+    folder: str = "tests/faults/planted"
 
     @property
     def source(self) -> str:
         """For FUNCTION_SOURCE."""
-        return f"tests/faults/planted/{self.name}.py"
+        return f"{self.folder}/{self.name}.py"
 
 
 BUGS: Final = (
@@ -44,8 +46,16 @@ BUGS: Final = (
     Bug("trimmed_stream", campaign="redis", symptom="lost"),
     Bug("redis_retries", campaign="redis", symptom="duplicated"),
     Bug("aof_not_asked", campaign="no-aof", symptom="forbidden"),
+    Bug("logged_and_forgotten", campaign="redis-states", symptom="forbidden"),
+    Bug("redis_retries", campaign="redis-states", symptom="duplicated"),
+    Bug("capped_by_forgetting", campaign="overflow", symptom="lost"),
+    Bug("no_inbox", campaign="commit", symptom="duplicated"),
+    Bug("answers_ok", campaign="commit", symptom="wrong"),
     Bug("settle_before_commit", campaign="drain", symptom="lost", function=RECONCILER),
+    Bug("sink_not_asked", campaign="soak", symptom="lost", function=BRIDGE),
     Bug("sent_from_memory", campaign="alert-bridge", symptom="lost", function=BRIDGE),
     Bug("exit_at_once", campaign="sigterm", symptom="wrong"),
+    Bug("verdict_by_text", campaign="verification", symptom="false_success", function=VERIFIER),
     Bug("promised_in_memory", campaign="verification", symptom="lost", function=VERIFIER),
+    Bug("fail_open", campaign="races", symptom="wrong", function="governance-check", folder="tests/faults/races"),
 )

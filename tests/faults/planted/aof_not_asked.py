@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from functions.km_write import main
-from shared.adapters.dead_letter_streams import RedisDeadLetters
+from shared.adapters.late_dead_letters import LateDeadLetters
 from tests.faults.planted.composition import compose
 
-handle = compose(dead_letters=RedisDeadLetters(main.redis, replace(main.caps, durability_asserted=True)))
+asserted = replace(main.caps, durability_asserted=True)
+letters = LateDeadLetters(main.redis_url, asserted, timeout_s=main.settings.queue_timeout_seconds)
+handle = compose(dead_letters=letters)

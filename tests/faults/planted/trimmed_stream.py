@@ -1,4 +1,4 @@
-"""Keeps the stream short by forgetting its oldest letters, as XADD with MAXLEN and LTRIM do."""
+"""Keeps the stream short by trimming it after each letter, as LTRIM did with the first design's list."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from functions.km_write import main
+from shared.adapters.dead_letter_streams import connect
 from shared.domain.dead_letters import DeadLetter
 from shared.domain.ports import DeadLetterQueue
 from tests.faults.planted.composition import compose
@@ -20,7 +21,7 @@ class TrimmedLetters:
 
     def __init__(self, sound: DeadLetterQueue) -> None:
         self._sound = sound
-        self._redis: Any = main.redis
+        self._redis: Any = connect(main.redis_url)
 
     async def put(self, stream: str, letter: DeadLetter) -> None:
         """Keep a letter, and drop another."""

@@ -6,13 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shared.domain.executions import EXECUTION_BASELINE_CAPTURED, EXECUTION_VERIFIED, ROLLBACK_PROPOSED
 from tests.faults.audit import Figures
 from tests.faults.laboratory import READY
 from tests.faults.verification.books import Row, Tables
 from tests.faults.verification.subjects import INITIAL, PLAYBOOK, Subject
+
+_SUCCESS: Final = "success"
 
 Look = tuple[str, str]
 """Execution and check."""
@@ -68,12 +70,12 @@ def _audit_verdicts(figures: Figures, aftermath: Aftermath) -> None:
     settled = {_look(row): row for row in aftermath.tables.checks if row["state"] == "done"}
     figures.blame("lost", _spelled(earned.keys() - settled.keys()), "looks have no verdict")
     figures.blame("unexpected", _spelled(settled.keys() - earned.keys()), "verdicts were invented")
-    false = [
-        f"{_name(look)} is {settled[look]['verdict']}"
-        for look in earned.keys() & settled.keys()
-        if settled[look]["verdict"] != earned[look]
-    ]
-    figures.blame("wrong", false, "verdicts are false")
+    given = {look: settled[look]["verdict"] for look in earned.keys() & settled.keys()}
+    false = {look: verdict for look, verdict in given.items() if verdict != earned[look]}
+    successes = [look for look, verdict in false.items() if verdict == _SUCCESS]
+    figures.blame("false_success", _spelled(successes), f"verdicts are falsely {_SUCCESS}")
+    others = [f"{_name(look)} is {verdict}" for look, verdict in false.items() if verdict != _SUCCESS]
+    figures.blame("wrong", others, "verdicts are false")
     most = 1 + aftermath.deaths
     insane = [f"{_name(_look(row))} {row['attempts']}" for row in settled.values() if not 1 <= row["attempts"] <= most]
     figures.blame("wrong", insane, f"looks do not have 1 to {most} attempts")

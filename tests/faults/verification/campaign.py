@@ -30,7 +30,7 @@ class VerificationCampaign:
 
     name: str = "verification"
     does: str = "verify-execution kill -9, SIGTERM or stalled at every step of a verification"
-    share: int = 15
+    share: int = 45
     shows: tuple[str, ...] = ("acknowledged", "deferred", "refused")
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:

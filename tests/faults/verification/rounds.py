@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from shared.adapters.dsn import Dsn
-from shared.adapters.http import HttpSink, http_client
+from shared.adapters.http import HttpClient, HttpSink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
 from tests.faults.laboratory import Laboratory
@@ -25,6 +25,10 @@ from tests.faults.verification.subjects import INITIAL, LASTING, LATER, Subject
 _TICKS: Final = 20
 _TICK_S: Final = 0.002
 _PATIENCE_S: Final = 30.0
+# A row that is locked is left out: its owner lives, or is about to be found dead.
+_ALL_DUE: Final = """
+UPDATE outbox SET next_at = now() WHERE id IN (SELECT id FROM outbox FOR UPDATE SKIP LOCKED)
+"""
 _SETTLES_S: Final = 0.2  # what a resumed process needs to find that it was overtaken
 
 
@@ -177,16 +181,17 @@ class Round:
 async def sweep(database_url: str, sink: str) -> None:
     """Send what killed processes left in the outbox, as backfill-reconcile does, until nothing waits.
 
-    A process that lives may be at some of it this very moment: what it has locked is not there for others.
+    A process that lives may be at some of it this very moment. What it has claimed is not due for others, so one sweep
+    sends nothing and says that all of it remains; a row is gone only when its event has reached the sink.
     """
     database = Database(Dsn.parse(database_url), application="sweep", limits=Limits(threads=1))
     try:
-        async with http_client() as http, asyncio.timeout(_PATIENCE_S):
+        async with HttpClient() as http, asyncio.timeout(_PATIENCE_S):
             relay = Relay(database, HttpSink(http, sink))
-            await database.run(lambda connection: connection.rows("UPDATE outbox SET next_at = now()"))
+            await database.run(lambda connection: connection.rows(_ALL_DUE))
             while (await relay.sweep()).remaining:
                 await asyncio.sleep(_TICK_S)
-                await database.run(lambda connection: connection.rows("UPDATE outbox SET next_at = now()"))
+                await database.run(lambda connection: connection.rows(_ALL_DUE))
     except TimeoutError:
         return  # the audit says what is missing
     finally:
