@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.local.redis import EmbeddedRedis, InMemoryRedis
 
 # Laws are tried with this many draws here, and with as many as wanted by HYPOTHESIS_PROFILE=whole.
-hypothesis.settings.register_profile("slice", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("slice", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("whole", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "slice"))
 

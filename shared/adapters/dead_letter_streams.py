@@ -10,6 +10,7 @@ each time, since it may have been restarted with another configuration a moment 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ from shared.domain.failures import Failure, FailureClass
 _GROUP: Final = "backfill-reconcile"
 _MEMORY_SHARE: Final = 0.8
 _LONG_AGO_MS: Final = 24 * 3600 * 1000
+_WRITTEN_S: Final = 1.0
+_LOOKS_S: Final = 0.005
 
 # KEYS: stream, index, bytes. ARGV: event key, letter, most entries, most bytes.
 # What somebody deleted by hand is neither known nor counted: the index is believed only where the entry is there.
@@ -108,6 +111,7 @@ class RedisDeadLetters:
         try:
             await self._require_durability()
             verdict = await self._put(keys=_keys(stream), args=[_event_key(letter.event), body, *limits])
+            await self._require_written()
         except (RedisError, OSError) as error:
             raise _unavailable(error) from error
         if verdict == "full":
@@ -212,6 +216,16 @@ class RedisDeadLetters:
             ) from error
         if complaint := forgetful(state, policy):
             raise QueueUnavailable(complaint)
+
+    async def _require_written(self) -> None:
+        """While it syncs its AOF, Redis answers first and writes later (appendfsync everysec); killed then, it forgets."""
+        if self._caps.durability_asserted:
+            return
+        ends = time.monotonic() + _WRITTEN_S
+        while (await self._redis.info("persistence")).get("aof_buffer_length"):
+            if time.monotonic() > ends:
+                raise QueueUnavailable("Redis is slow to write its AOF; look at its disk")
+            await asyncio.sleep(_LOOKS_S)
 
 
 def forgetful(state: Mapping[str, Any], policy: Mapping[str, str]) -> str | None:

@@ -1,9 +1,15 @@
-"""Redis says that AOF is enabled as soon as it is switched on, and forgets everything until the file is whole."""
+"""Redis says that AOF is enabled as soon as it is switched on, and forgets everything until the file is whole.
+
+And while it syncs that file it answers what it has not written yet.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from redis.asyncio import Redis
@@ -15,9 +21,8 @@ from shared.domain.events import Event
 from shared.domain.failures import LOST_CONNECTION
 from shared.local import redis_program
 from shared.local.redis import EmbeddedRedis
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.faults.proxy.listener import Proxy
+from tests.faults.proxy.redis import RedisDialect, writing_late
 
 pytestmark = pytest.mark.skipif(
     redis_program.find() is None, reason="no Redis on this machine: install redis-server 6.2 or newer"
@@ -56,4 +61,21 @@ async def test_a_letter_is_refused_until_the_first_append_only_file_is_whole(tmp
     with EmbeddedRedis(tmp_path / "redis") as server:
         client = connect(server.url)
         assert (await RedisDeadLetters(client).depth(KNOWLEDGE_STREAM)).entries == 1
+        await client.aclose()
+
+
+async def test_a_letter_is_refused_while_redis_has_answered_more_than_it_has_written(durable_redis: Any) -> None:
+    with Proxy(Path(unquote(urlsplit(durable_redis.url).path)), RedisDialect) as proxy:
+        client = connect(f"redis://127.0.0.1:{proxy.port}/0")
+        letters = RedisDeadLetters(client)
+        proxy.fault = writing_late()
+        with pytest.raises(QueueUnavailable, match="slow to write"):
+            await letters.put(KNOWLEDGE_STREAM, _LETTER)
+
+        waiting = asyncio.create_task(letters.put(KNOWLEDGE_STREAM, _LETTER))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        proxy.fault = None
+        await waiting
+        assert (await letters.depth(KNOWLEDGE_STREAM)).entries == 1
         await client.aclose()

@@ -47,6 +47,15 @@ def without_aof() -> Instead:
     return Instead(b"$%d\r\n%s\r\n" % (len(state), state), of="^INFO$")
 
 
+def writing_late() -> Instead:
+    """A Redis that has answered more than it has written."""
+    state = (
+        b"# Persistence\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\naof_last_write_status:ok\r\n"
+        b"aof_base_size:1\r\naof_buffer_length:512\r\n"
+    )
+    return Instead(b"$%d\r\n%s\r\n" % (len(state), state), of="^INFO$")
+
+
 def _size(buffer: bytes) -> int | None:
     """Of the first command; None while it is not there whole."""
     head, found, _ = buffer.partition(b"\r\n")
