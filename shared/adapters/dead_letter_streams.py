@@ -218,7 +218,11 @@ class RedisDeadLetters:
             raise QueueUnavailable(complaint)
 
     async def _require_written(self) -> None:
-        """While it syncs its AOF, Redis answers first and writes later (appendfsync everysec); killed then, it forgets."""
+        """Wait until it is in the file.
+
+        While it syncs that file, Redis answers first and writes up to two seconds later (appendfsync everysec); killed
+        then, it forgets.
+        """
         if self._caps.durability_asserted:
             return
         ends = time.monotonic() + _WRITTEN_S
