@@ -68,7 +68,7 @@ manifests: ## everything that OVERLAY=functions applies to a cluster, on stdout
 	@kubectl kustomize $(OVERLAY)
 
 images: environment ## lay out each function's build, and print the commands that make the images: make images | sh
-	@$(BIN)/python -m shared.local.stack images
+	@$(BIN)/python -m shared.local.stack images $(if $(EXTRA),--extra $(EXTRA))
 
 sbom: environment ## what is in the images, as CycloneDX, on stdout
 	@$(BIN)/python -m shared.local.materials
@@ -76,8 +76,8 @@ sbom: environment ## what is in the images, as CycloneDX, on stdout
 lock: ## resolve requirements/ anew (needs uv; ARGS=--upgrade moves every version)
 	@command -v uv >/dev/null || { echo 'make lock needs uv, the resolver: https://docs.astral.sh/uv'; exit 2; }
 	@$(RESOLVE) requirements/bootstrap.in --all-extras --group dev --output-file requirements/dev.txt $(ARGS)
-	@set -e; for function in $(FUNCTIONS); do \
-	  $(RESOLVE) --extra $$function --constraint requirements/dev.txt --output-file requirements/$$function.txt $(ARGS); \
+	@set -e; for extra in $(FUNCTIONS) oidc; do \
+	  $(RESOLVE) --extra $$extra --constraint requirements/dev.txt --output-file requirements/$$extra.txt $(ARGS); \
 	done
 
 clean: ## remove .venv and everything that `make run` keeps

@@ -123,9 +123,10 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def build_command(function: StackFunction) -> str:
-    """What makes a function's image, from the root of the repository."""
-    given = "".join(f" --build-arg {name}={value}" for name, value in sorted(function.build_args.items()))
+def build_command(function: StackFunction, *, extra: str | None = None) -> str:
+    """What makes a function's image, from the root of the repository; ``extra`` is one more lock that it holds."""
+    arguments = function.build_args if extra is None else {**function.build_args, "EXTRA": extra}
+    given = "".join(f" --build-arg {name}={value}" for name, value in sorted(arguments.items()))
     return f"docker build --tag {function.image}{given} {function.context}"
 
 
@@ -142,6 +143,7 @@ def main() -> int:
     parser.add_argument("what", choices=["images", "routes"])
     parser.add_argument("gateway", nargs="?", default=GATEWAY, help="the gateway's address inside the cluster")
     parser.add_argument("--wait", action="store_true", help="route to functions, not to the gateway's queue")
+    parser.add_argument("--extra", choices=["oidc"], help="what the images hold beside what each function needs")
     asked = parser.parse_args()
     if asked.what == "routes":
         (ROOT / ROUTES).write_text(
@@ -151,7 +153,7 @@ def main() -> int:
     stack = load()
     for function in stack.functions:
         shrinkwrap(stack, function)
-        print(build_command(function))
+        print(build_command(function, extra=asked.extra))
     return 0
 
 

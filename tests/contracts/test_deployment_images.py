@@ -46,7 +46,7 @@ def imports():
 
 def test_every_function_has_an_extra_and_a_lock():
     assert {function.replace("_", "-") for function in FUNCTIONS} <= set(EXTRAS)
-    assert set(FUNCTIONS) == {path.stem for path in (ROOT / "requirements").glob("*.txt")} - {"dev"}
+    assert set(FUNCTIONS) == {path.stem for path in (ROOT / "requirements").glob("*.txt")} - {"dev", "oidc"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -172,3 +172,17 @@ def test_a_lock_with_a_stray_line_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("a==1 \\\n    --hash=sha256:" + "0" * 64 + "\n--index-url x\n")
     with pytest.raises(ValueError, match="line 3"):
         materials.read(tmp_path / "x.txt")
+
+
+def test_with_an_extra_an_image_holds_its_lock_too():
+    [command, *_] = [stack.build_command(each, extra="oidc") for each in stack.load(environ={}).functions]
+    assert "--build-arg EXTRA=oidc --build-arg FUNCTION=" in command
+    held = {package.name: package.version for package in lock("oidc")}
+    assert {"pyjwt", "cryptography"} <= held.keys()
+    assert held == {name: DEV[name].version for name in held}
+    [install] = [
+        line
+        for line in (ROOT / "template" / "python3-aftercare" / "Dockerfile").read_text().splitlines()
+        if "${EXTRA:+" in line
+    ]
+    assert "--requirement requirements/${EXTRA}.txt" in install
