@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +23,8 @@ from shared.commands.output import Output, OutputOption, print_json
 from shared.domain.errors import ConfigurationError
 from shared.domain.redaction import redact
 from shared.runtime.settings import DatabaseSettings, QueueSettings
+
+T = TypeVar("T")
 
 
 class OperatorSettings(DatabaseSettings, QueueSettings):
@@ -37,7 +40,7 @@ app = typer.Typer(help="Dead letters: list, show, redrive, discard.", no_args_is
 @app.command("list")
 def list_letters(output: OutputOption = Output.TABLE, most: Annotated[int, typer.Option("--limit")] = 100) -> None:
     """List what waits for the next drain, and what waits for a person."""
-    letters = asyncio.run(_desk().listed(most=most))
+    letters = _at_the_desk(lambda desk: desk.listed(most=most))
     if output is Output.JSON:
         print_json([letter.document(with_event=False) for letter in letters])
         return
@@ -50,7 +53,7 @@ def list_letters(output: OutputOption = Output.TABLE, most: Annotated[int, typer
 @app.command("show")
 def show_letter(letter_id: str, raw: Annotated[bool, typer.Option("--raw", help="Do not redact.")] = False) -> None:
     """Show one letter with its event, as JSON."""
-    letter = asyncio.run(_desk().find(letter_id))
+    letter = _at_the_desk(lambda desk: desk.find(letter_id))
     if letter is None:
         _no_such(letter_id)
     document = letter.document(with_event=True)
@@ -66,13 +69,12 @@ def redrive_letters(
     reason: ReasonOption = "redriven",
 ) -> None:
     """Send quarantined letters again, with their attempts forgotten."""
-    desk = _desk()
-    chosen = asyncio.run(desk.chosen(letter_ids or [], every=every))
+    chosen = _at_the_desk(lambda desk: desk.chosen(letter_ids or [], every=every))
     if not chosen:
         sys.stderr.write("Nothing to redrive: name ids from `aftercare dlq list`, or use --all.\n")
         raise typer.Exit(1)
     if not dry_run:
-        asyncio.run(desk.redrive(chosen, actor=actor or _user(), reason=reason))
+        _at_the_desk(lambda desk: desk.redrive(chosen, actor=actor or _user(), reason=reason))
     verb = "would be sent again" if dry_run else "sent again; the next reconcile run takes them"
     sys.stdout.write(f"{len(chosen)} letter(s) {verb}: {', '.join(str(letter.id) for letter in chosen)}\n")
 
@@ -82,16 +84,27 @@ def discard_letter(letter_id: str, actor: ActorOption, reason: ReasonOption) -> 
     """Give a quarantined letter up. It stays in the table, marked, with who and why."""
     if not actor.strip() or not reason.strip():
         raise ConfigurationError("--actor and --reason must say who discards the letter and why.")
-    if not asyncio.run(_desk().discard(letter_id, actor=actor, reason=reason)):
+    if not _at_the_desk(lambda desk: desk.discard(letter_id, actor=actor, reason=reason)):
         _no_such(letter_id)
     sys.stdout.write(f"{letter_id} discarded.\n")
 
 
-def _desk() -> DeadLetterDesk:
+def _at_the_desk(work: Callable[[DeadLetterDesk], Awaitable[T]]) -> T:
     settings = OperatorSettings.load(os.environ)
     database = Database(Dsn.parse(settings.database_url.get_secret_value()), application="aftercare-cli")
-    redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
-    return DeadLetterDesk(database, RedisDeadLetters(redis))
+
+    async def run() -> T:
+        redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_timeout_seconds)
+        letters = RedisDeadLetters(redis)
+        try:
+            return await work(DeadLetterDesk(database, letters))
+        finally:
+            await letters.close()
+
+    try:
+        return asyncio.run(run())
+    finally:
+        database.close()
 
 
 def _no_such(letter_id: str) -> NoReturn:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +17,8 @@ from shared.adapters.postgres import Database
 from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM, DeadLetter
 from shared.domain.events import Event
 from shared.domain.failures import Failure, FailureClass
+from tests.commanding import COMMAND, Done, aftercare
 
-COMMAND = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "aftercare"
 pytestmark = pytest.mark.skipif(not COMMAND.exists(), reason="the environment was not made by `make`")
 
 
@@ -41,26 +41,26 @@ async def stores(database_url: str, durable_redis, redis_url: str):
     database.close()
 
 
-def dlq(database_url: str, redis_url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "DATABASE_URL": database_url, "REDIS_URL": redis_url, "NO_COLOR": "1"}
-    command = [str(COMMAND), "dlq", *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+def dlq(database_url: str, redis_url: str, *words: str) -> Done:
+    """In a thread, since the command has an event loop of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(aftercare, "dlq", *words, DATABASE_URL=database_url, REDIS_URL=redis_url).result()
 
 
 def listed(database_url: str, redis_url: str) -> list[dict[str, str]]:
-    return json.loads(dlq(database_url, redis_url, "list", "-o", "json").stdout)
+    return dlq(database_url, redis_url, "list", "-o", "json").json
 
 
 async def test_lists_what_waits_and_what_is_quarantined(stores, database_url: str, redis_url: str) -> None:
     database, letters = stores
-    assert dlq(database_url, redis_url, "list").stdout == "No dead letters.\n"
+    assert dlq(database_url, redis_url, "list").out == "No dead letters.\n"
 
     await letters.put(KNOWLEDGE_STREAM, letter("waits"))
     await database.transact(lambda c: quarantine.add(c, BROKER_STREAM, [letter("kept")]))
 
     found = {one["event_id"]: (one["where"], one["state"]) for one in listed(database_url, redis_url)}
     assert found == {"waits": (KNOWLEDGE_STREAM, "waiting"), "kept": (BROKER_STREAM, "quarantined")}
-    assert "53300" in dlq(database_url, redis_url, "list").stdout
+    assert "53300" in dlq(database_url, redis_url, "list").out
 
 
 async def test_shows_a_letter_redacted_unless_asked(stores, database_url: str, redis_url: str) -> None:
@@ -68,9 +68,9 @@ async def test_shows_a_letter_redacted_unless_asked(stores, database_url: str, r
     await database.transact(lambda c: quarantine.add(c, BROKER_STREAM, [letter("kept", password="hunter2-hunter2")]))
     [kept] = listed(database_url, redis_url)
 
-    shown = dlq(database_url, redis_url, "show", kept["id"]).stdout
+    shown = dlq(database_url, redis_url, "show", kept["id"]).out
     assert "hunter2" not in shown
-    raw = dlq(database_url, redis_url, "show", kept["id"], "--raw").stdout
+    raw = dlq(database_url, redis_url, "show", kept["id"], "--raw").out
     assert json.loads(raw)["data"] == {"password": "hunter2-hunter2"}
 
 
@@ -80,17 +80,17 @@ async def test_redrives_once_and_writes_the_audit_log(stores, database_url: str,
     await database.transact(lambda c: quarantine.add(c, BROKER_STREAM, [letter("theirs")]))
 
     would = dlq(database_url, redis_url, "redrive", "--all", "--dry-run")
-    assert would.stdout.startswith("2 letter(s) would be sent again")
+    assert would.out.startswith("2 letter(s) would be sent again")
     assert (await letters.depth(KNOWLEDGE_STREAM)).entries == 0
 
     did = dlq(database_url, redis_url, "redrive", "--all", "--actor", "ada")
-    assert did.returncode == 0, did.stderr
+    assert did.code == 0, did.err
     assert (await letters.depth(KNOWLEDGE_STREAM)).entries == 1
     rows = await database.run(lambda c: c.rows("SELECT event_id FROM outbox"))
     assert rows == [["theirs"]]
     audit = await database.run(lambda c: c.rows("SELECT actor, action FROM audit_log"))
     assert audit == [["ada", "dead_letter.redriven"]] * 2
-    assert dlq(database_url, redis_url, "redrive", "--all").returncode == 1
+    assert dlq(database_url, redis_url, "redrive", "--all").code == 1
 
 
 async def test_discards_only_with_an_actor_and_a_reason(stores, database_url: str, redis_url: str) -> None:
@@ -98,14 +98,14 @@ async def test_discards_only_with_an_actor_and_a_reason(stores, database_url: st
     await database.transact(lambda c: quarantine.add(c, BROKER_STREAM, [letter("kept")]))
     [kept] = listed(database_url, redis_url)
 
-    assert dlq(database_url, redis_url, "discard", kept["id"]).returncode == 2
-    assert dlq(database_url, redis_url, "discard", kept["id"], "--actor", "ada", "--reason", " ").returncode == 2
+    assert dlq(database_url, redis_url, "discard", kept["id"]).code == 2
+    assert dlq(database_url, redis_url, "discard", kept["id"], "--actor", "ada", "--reason", " ").code == 2
     did = dlq(database_url, redis_url, "discard", kept["id"], "--actor", "ada", "--reason", "test data")
-    assert did.stdout == f"{kept['id']} discarded.\n"
+    assert did.out == f"{kept['id']} discarded.\n"
 
     rows = await database.run(lambda c: c.rows("SELECT state, actor, note FROM dead_letters"))
     assert rows == [["discarded", "ada", "test data"]]
-    assert dlq(database_url, redis_url, "show", kept["id"]).returncode == 1
+    assert dlq(database_url, redis_url, "show", kept["id"]).code == 1
 
 
 def test_says_what_is_not_set() -> None:
