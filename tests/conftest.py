@@ -94,11 +94,25 @@ def empty_database_url(postgres_server: EmbeddedPostgres, database_names: Iterat
         yield url
 
 
+@pytest.fixture(scope="session")
+def common_database_url(postgres_server: EmbeddedPostgres, migrated_template: str) -> str:
+    return postgres_server.create_database("common", template=migrated_template)
+
+
 @pytest.fixture
-def database_url(
+def database_url(postgres_server: EmbeddedPostgres, common_database_url: str) -> str:
+    """A migrated and empty database; nobody from an earlier test is in it. Its schema must stay as it is."""
+    from tests.tables import deserted, emptied  # noqa: PLC0415 - unit tests start without drivers
+
+    postgres_server.start()
+    return emptied(deserted(common_database_url))
+
+
+@pytest.fixture
+def own_database_url(
     postgres_server: EmbeddedPostgres, migrated_template: str, database_names: Iterator[str]
 ) -> Iterator[str]:
-    """A database of one's own, migrated and empty."""
+    """A database of one's own, migrated and empty, for tests that change its schema. Making it takes a second."""
     with _database(postgres_server, next(database_names), template=migrated_template) as url:
         yield url
 

@@ -13,6 +13,10 @@ from shared.adapters.postgres import Database, Limits
 from shared.adapters.tables import metadata
 from shared.local.postgres import EmbeddedPostgres
 
+_ALONE = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 _EMPTY = "; ".join(f"DELETE FROM {identifier(table.name)}" for table in reversed(metadata.sorted_tables))
 
 
@@ -23,6 +27,13 @@ def cloned(server: EmbeddedPostgres, template: str, name: str) -> Iterator[str]:
     yield server.create_database(name, template=template)
     server.start()
     server.drop_database(name)
+
+
+def deserted(url: str) -> str:
+    """The same address; whoever was left there may no longer write, nor hold a lock."""
+    with reading(url) as rows:
+        rows(_ALONE)
+    return url
 
 
 def emptied(url: str) -> str:

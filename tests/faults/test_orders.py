@@ -17,15 +17,15 @@ from tests.faults.traffic import WRITER
 _TOLD = frozenset(Step) - {Step.RESOLVED}  # alert-bridge would be one more process to start
 
 
-async def test_the_order_of_events_leaves_no_trace(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_the_order_of_events_leaves_no_trace(own_database_url: str, redis_url: str, tmp_path: Path) -> None:
     whole = tellings(Random("slice"), part=0, parts=48, some=2, first=1)
     told = [replace(telling, steps=tuple(step for step in telling.steps if step in _TOLD)) for telling in whole]
     async with Collector() as collector:
-        settings = {"AUTH_MODE": "network", "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        settings = {"AUTH_MODE": "network", "DATABASE_URL": own_database_url, "REDIS_URL": redis_url}
         serving = deployed(tmp_path, "km_write", **settings, EVENT_SINK=collector.url)
         (place,) = await asyncio.to_thread(serving.__enter__)
         try:
-            report = await play(database_url, {WRITER: Service(place.url, {})}, collector, told)
+            report = await play(own_database_url, {WRITER: Service(place.url, {})}, collector, told)
         finally:
             await asyncio.to_thread(serving.__exit__, None, None, None)
 

@@ -23,10 +23,10 @@ _SLOT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _SOUND = (("claimed", "a"), ("claimed", "b"), ("finished", "b"))
 
 
-async def test_a_slot_is_done_once_whoever_is_stalled(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_a_slot_is_done_once_whoever_is_stalled(own_database_url: str, redis_url: str, tmp_path: Path) -> None:
     troubles = [Trouble.NONE, Trouble.STALL, Trouble.RELAPSE]
     async with Collector() as collector:
-        place = Place(database_url=database_url, redis_url=redis_url, sink=collector.url, folder=tmp_path)
+        place = Place(database_url=own_database_url, redis_url=redis_url, sink=collector.url, folder=tmp_path)
         plan = Plan(job=_GOVERNANCE, replicas=2, troubles=troubles)
         report = await play(plan, place, collector, random=Random("slice"))
 

@@ -22,9 +22,9 @@ _SOUND = Ending(
 
 
 @pytest.mark.skipif(redis_program.find() is None, reason="no Redis on this machine: install redis-server 6.2 or newer")
-async def test_killed_at_a_failpoint_it_opens_one_issue(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_killed_at_a_failpoint_it_opens_one_issue(own_database_url: str, redis_url: str, tmp_path: Path) -> None:
     async with Collector() as collector:
-        report = await find(_GITOPS, tmp_path, database_url, redis_url, collector, failpoints=[_ISSUE_IS_THERE])
+        report = await find(_GITOPS, tmp_path, own_database_url, redis_url, collector, failpoints=[_ISSUE_IS_THERE])
 
     assert report.figures.problems == []
     assert report.notes["kill -9"] == 1

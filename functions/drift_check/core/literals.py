@@ -183,7 +183,7 @@ def _is_small(sign: ast.operator, left: Any, right: Any) -> bool:
         times, many = (left, right) if isinstance(left, int) else (right, left)
         if isinstance(times, int) and isinstance(many, str | bytes | list | tuple):
             flat = isinstance(many, str | bytes) or not any(isinstance(each, Sized) for each in many)
-            return flat and len(many) * max(times, 0) <= _LENGTH
+            return flat and len(many) * times <= _LENGTH
     if isinstance(sign, ast.Add) and isinstance(left, Sized) and isinstance(right, Sized):
         return len(left) + len(right) <= _LENGTH
     # Of a text, % is formatting, whose width is unbounded.
