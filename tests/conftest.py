@@ -19,8 +19,10 @@ import pytest
 from shared.local import postgres_wheel, redis_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
+    from shared.adapters.postgres import Database
     from shared.local.postgres import EmbeddedPostgres
     from shared.local.redis import EmbeddedRedis, InMemoryRedis
 
@@ -106,6 +108,24 @@ def database_url(postgres_server: EmbeddedPostgres, common_database_url: str) ->
 
     postgres_server.start()
     return emptied(deserted(common_database_url))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """That database as functions see it."""
+    from tests.tables import opened  # noqa: PLC0415 - unit tests start without drivers
+
+    with opened(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def rows(database_url: str) -> Iterator[Callable[..., list[list[Any]]]]:
+    """A second client of that database: from a statement to rows."""
+    from tests.tables import reading  # noqa: PLC0415 - unit tests start without drivers
+
+    with reading(database_url) as run:
+        yield run
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from shared.domain.errors import Unprocessable
 from shared.domain.events import Event, derived_id
 from shared.domain.slots import Done, Mine, Slot, Taken
 from shared.testing.clocks import NOON, FakeClock
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import emptied, opened, reading
 
 INTERVAL_S = 900.0
 REMIND_S = 3600.0
@@ -91,12 +91,6 @@ class MemoryChecks:
         return self.announced[id_]
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "drift_checks") as url:
-        yield url
-
-
 def postgres_checks(database, *, announce=True, owner="me", lease_s=60.0):
     settings = {"interval_s": INTERVAL_S, "lease_s": lease_s, "remind_s": REMIND_S, "announce": announce}
     return PostgresChecks(database, Relay(database, None), owner=owner, **settings)
@@ -109,7 +103,7 @@ def place(request):
         checks = MemoryChecks()
         yield checks, lambda: [each.type for each in checks.announced.values()]
         return
-    url = emptied(request.getfixturevalue("module_url"))
+    url = emptied(request.getfixturevalue("database_url"))
     with opened(url) as database, reading(url) as rows:
         yield postgres_checks(database), lambda: [row[0] for row in rows("SELECT event_type FROM outbox ORDER BY id")]
 
@@ -177,8 +171,8 @@ class TestSlots:
 
 class TestPostgres:
     @pytest.fixture
-    def here(self, module_url):
-        url = emptied(module_url)
+    def here(self, database_url):
+        url = database_url
         with opened(url) as database, reading(url) as rows:
             yield database, rows
 

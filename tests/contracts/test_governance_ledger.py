@@ -33,7 +33,7 @@ from shared.domain.governance import (
 from shared.domain.slots import Done, Mine, Taken
 from shared.testing.clocks import FakeClock
 from shared.testing.governance import SLOT_S, MemoryLedger
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import emptied, opened, reading
 
 POLICY = Policy(ownership={"lead": "knowledge-team", "human_owner": "ada"})
 PAUSE_S = 3600.0
@@ -112,18 +112,12 @@ class InPostgres:
         self.rows("UPDATE cron_slots SET fence = fence + 1 WHERE done_at IS NULL")
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "governance_contract") as url:
-        yield url
-
-
 @pytest.fixture(params=["memory", "postgres"])
 def place(request):
     if request.param == "memory":
         yield InMemory()
         return
-    url = emptied(request.getfixturevalue("module_url"))
+    url = emptied(request.getfixturevalue("database_url"))
     with opened(url) as database, reading(url) as rows:
         yield InPostgres(database, rows)
 

@@ -17,7 +17,7 @@ from shared.testing.clocks import NOON, FakeClock
 from shared.testing.events import alert_resolved, execution_verified, remediation_approved, write_requested
 from shared.testing.knowledge import MemoryKnowledge
 from tests.histories import at
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import opened
 
 
 @contextmanager
@@ -27,19 +27,8 @@ def in_memory(_request):
 
 @contextmanager
 def in_postgres(request):
-    with opened(request.getfixturevalue("url")) as database:
+    with opened(request.getfixturevalue("database_url")) as database:
         yield PostgresKnowledge(database, announce=False)
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "knowledge_store_tests") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
 
 
 @pytest.fixture(params=[in_memory, in_postgres], ids=["memory", "postgres"])
@@ -189,16 +178,6 @@ async def test_any_text_is_stored_as_it_is(store, text):
 
 class TestInPostgres:
     """What only the tables can tell."""
-
-    @pytest.fixture
-    def rows(self, url):
-        with reading(url) as run:
-            yield run
-
-    @pytest.fixture
-    def database(self, url):
-        with opened(url) as made:
-            yield made
 
     async def test_texts_come_back_as_they_were_said(self, database, rows):
         text = "Ünïcödé 修復 🛠 '\"\\u0000 \n"

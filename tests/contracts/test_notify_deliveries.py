@@ -14,7 +14,7 @@ from functions.notify.handler import Planned
 from shared.domain.errors import Unprocessable
 from shared.testing.clocks import FakeClock
 from shared.testing.notify import MemoryDeliveries, alert_raised, drift_detected
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import emptied, opened, reading
 
 LEASE_S, REPEAT_S = 120, 86_400
 
@@ -63,15 +63,9 @@ def in_memory(_request):
 
 @contextmanager
 def in_postgres(request):
-    url = emptied(request.getfixturevalue("module_url"))
+    url = emptied(request.getfixturevalue("database_url"))
     with opened(url) as database, reading(url) as rows:
         yield InPostgres(database, rows)
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "notify_deliveries") as url:
-        yield url
 
 
 @pytest.fixture(params=[in_memory, in_postgres], ids=["memory", "postgres"])

@@ -29,7 +29,7 @@ from shared.local.simulators.kubernetes import KubernetesSimulator, kubeconfig
 from tests.contracts.rigs import api_of
 from tests.deployed import deployed
 from tests.senders import plain, structured
-from tests.tables import cloned, emptied, reading
+from tests.tables import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "from pydantic_settings import BaseSettings\nclass Settings(BaseSettings):\n    port: int = 8080\n"
@@ -47,20 +47,14 @@ def simulator():
     return KubernetesSimulator()
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "drift_process") as url:
-        yield url
-
-
-async def test_a_tick_and_a_request_from_the_cluster_to_the_outbox(tmp_path, module_url, simulator):
+async def test_a_tick_and_a_request_from_the_cluster_to_the_outbox(tmp_path, database_url, simulator):
     simulator.cluster.put(configmap("9090"))
     (tmp_path / "settings.py").write_text(SETTINGS)
     check = {"configmap": LIVE, "settings": {"path": str(tmp_path / "settings.py")}}
     asked = {"configmap": LIVE, "settings": {"source": SETTINGS}}
     async with simulator.serving() as kubernetes, httpx.AsyncClient(trust_env=False, timeout=30) as http:
         (tmp_path / "kubeconfig").write_text(kubeconfig(kubernetes))
-        settings = {"AUTH_MODE": "network", "DATABASE_URL": emptied(module_url), "DRIFT_CHECKS": json.dumps([check])}
+        settings = {"AUTH_MODE": "network", "DATABASE_URL": database_url, "DRIFT_CHECKS": json.dumps([check])}
         settings |= {"KUBECONFIG": str(tmp_path / "kubeconfig"), "EVENT_SINK": "http://127.0.0.1:1/"}
         with deployed(tmp_path, "drift_check", **settings) as (place,):
             ticked = await http.post(place.url, **structured(PINGED))
@@ -69,7 +63,7 @@ async def test_a_tick_and_a_request_from_the_cluster_to_the_outbox(tmp_path, mod
 
     assert (ticked.status_code, again.status_code, answer.status_code) == (204, 204, 200)
     assert validated(DriftChecked, answer.json()).status == "drift"
-    with reading(module_url) as rows:
+    with reading(database_url) as rows:
         sent = rows("SELECT event_type FROM outbox ORDER BY event_type")
     assert [each for [each] in sent] == [DRIFT_CHECKED, DRIFT_CHECKED, DRIFT_DETECTED, DRIFT_DETECTED]
 

@@ -21,7 +21,7 @@ from shared.domain.events import Event
 from shared.domain.governance import AlertType, CheckName
 from shared.domain.writes import write_of
 from shared.testing.events import write_requested
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import reading
 
 POLICY = Policy()
 LONG_AGO, RECENTLY = 40, 3
@@ -52,23 +52,6 @@ STALENESS = statements.KNOWLEDGE.replace(":stale_days", "$1")
 REASONS = {"success": "recovered", "failed": "crash_loop", "degraded": "unchanged", "timeout": "sensors_silent"}
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "governance_counts") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-@pytest.fixture
-def database(url):
-    with opened(url) as made:
-        yield made
-
-
 class Tables:
     def __init__(self, rows):
         self.rows = rows
@@ -96,8 +79,8 @@ class Tables:
 
 
 @pytest.fixture
-def tables(url):
-    with reading(url) as rows:
+def tables(database_url):
+    with reading(database_url) as rows:
         yield Tables(rows)
 
 

@@ -18,7 +18,7 @@ from shared.domain.governance import ALERT_RAISED, GovernanceCompleted
 from shared.local.simulators.prometheus import PrometheusSimulator
 from tests.deployed import deployed
 from tests.senders import plain, structured
-from tests.tables import cloned, emptied, reading
+from tests.tables import reading
 
 WELL = {
     "sli:autonomy_rate:5m": 0.9,
@@ -30,25 +30,14 @@ PINGED = Event(id="ping-1", source="/pingsources/governance-check", type=PING, d
 IDLE = "INSERT INTO playbooks (playbook_id, created_at) VALUES ('pb-idle', now() - interval '40 days')"
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "governance_process") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-async def test_a_whole_run_from_a_ping_to_the_outbox(tmp_path, url, redis_url):
+async def test_a_whole_run_from_a_ping_to_the_outbox(tmp_path, database_url, redis_url):
     prometheus, settings = PrometheusSimulator(), {"AUTH_MODE": "network", "GOVERNANCE_LEAD": "ada"}
     for metric, value in (WELL | {"sli:summary_latency_seconds:5m": 20}).items():
         prometheus.scrape(metric, {}, value)
-    with reading(url) as rows:
+    with reading(database_url) as rows:
         rows(IDLE)
         async with prometheus.serving() as prometheus_url, httpx.AsyncClient(trust_env=False, timeout=30) as http:
-            settings |= {"DATABASE_URL": url, "REDIS_URL": redis_url, "PROMETHEUS_URL": prometheus_url}
+            settings |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PROMETHEUS_URL": prometheus_url}
             with deployed(tmp_path, "governance_check", **settings) as (place,):
                 ticked = await http.post(place.url, **structured(PINGED))
                 again = await http.post(place.url, **structured(PINGED))
@@ -71,14 +60,9 @@ async def test_a_whole_run_from_a_ping_to_the_outbox(tmp_path, url, redis_url):
 
 class TestCommand:
     @pytest.fixture
-    def rows(self, url):
-        with reading(url) as run:
-            yield run
-
-    @pytest.fixture
-    def governance(self, url):
+    def governance(self, database_url):
         def run(*words):
-            done = CliRunner().invoke(app, list(words), env={"DATABASE_URL": url, "NO_COLOR": "1"})
+            done = CliRunner().invoke(app, list(words), env={"DATABASE_URL": database_url, "NO_COLOR": "1"})
             if isinstance(done.exception, ConfigurationError):
                 raise done.exception
             return done

@@ -15,7 +15,7 @@ from shared.domain.failures import DEADLINE_PASSED, LOST_CONNECTION, FailureClas
 from shared.domain.knowledge import Entry, EntryType
 from shared.domain.writes import write_of
 from shared.testing.events import write_requested
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import opened
 
 
 class Committing:
@@ -51,17 +51,6 @@ async def turns(count=5):
 @pytest.fixture
 def commit():
     return Committing()
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "group_commit_tests") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
 
 
 class TestAlone:
@@ -214,14 +203,9 @@ class TestAlone:
 
 class TestOnPostgres:
     @pytest.fixture
-    def store(self, url):
-        with opened(url) as database:
+    def store(self, database_url):
+        with opened(database_url) as database:
             yield PostgresKnowledge(database, announce=True, lanes=2, largest=50)
-
-    @pytest.fixture
-    def rows(self, url):
-        with reading(url) as run:
-            yield run
 
     async def write(self, store, writes):
         calls = [store.write([write], deadline_s=10) for write in writes]
@@ -264,10 +248,10 @@ class TestOnPostgres:
         assert {receipt.written.revision for (receipt,) in ended} == {1}
         assert rows("SELECT count(*) FROM outbox") == [[1]]
 
-    async def test_an_event_without_an_incident_many_times_at_once_takes_effect_once(self, url, rows):
+    async def test_an_event_without_an_incident_many_times_at_once_takes_effect_once(self, database_url, rows):
         write = write_of(write_requested("playbook_extract", incident=None))
         with ExitStack() as stack:
-            stores = [PostgresKnowledge(stack.enter_context(opened(url)), announce=True) for _ in range(4)]
+            stores = [PostgresKnowledge(stack.enter_context(opened(database_url)), announce=True) for _ in range(4)]
             ended = await asyncio.gather(*(self.write(store, [write]) for store in stores))
             again = await self.write(stores[0], [write])
 

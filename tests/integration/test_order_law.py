@@ -16,7 +16,7 @@ from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.domain.events import to_structured
 from tests.deployed import deployed
 from tests.histories import NAMES, Link, Row, expected, histories, writes_of
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import opened, reading
 
 ROWS = """
 SELECT incident_key, path_type, approval_id, source, event_id, event_time, content_sha256, revision, created_at,
@@ -32,29 +32,18 @@ TEXT = ("title", "content", "entry_type", "category", "tags", "severity", "confi
 PATIENCE_S = 30.0
 
 
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "order_law_tests") as url:
-        yield url
-
-
 @pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-@pytest.fixture
-def store(url):
-    with opened(url, lock_s=PATIENCE_S) as database:
+def store(database_url):
+    with opened(database_url, lock_s=PATIENCE_S) as database:
         yield PostgresKnowledge(database, announce=False)
 
 
 @pytest.fixture
-def stored(url):
+def stored(database_url):
     """All that is stored, as the laws say it."""
 
     def read():
-        with reading(url) as rows:
+        with reading(database_url) as rows:
             return [_row(*entry) for entry in rows(ROWS)], [_link(*link) for link in rows(LINKS)]
 
     return read
@@ -83,10 +72,10 @@ def some_incidents(count):
 
 
 @contextmanager
-def stores_of(url, *sizes, announce=False):
+def stores_of(database_url, *sizes, announce=False):
     """Stores with connections of their own, one for each largest size of a group."""
     with ExitStack() as stack:
-        databases = [stack.enter_context(opened(url, lock_s=PATIENCE_S, slot_s=PATIENCE_S)) for _ in sizes]
+        databases = [stack.enter_context(opened(database_url, lock_s=PATIENCE_S, slot_s=PATIENCE_S)) for _ in sizes]
         yield [
             PostgresKnowledge(database, announce=announce, lanes=3, largest=largest)
             for database, largest in zip(databases, sizes, strict=True)
@@ -124,13 +113,13 @@ async def test_events_that_come_alone_in_any_order(store, stored, name):
     assert stored() == all_expected(incidents)
 
 
-async def test_everything_at_once_through_several_stores(url, stored):
+async def test_everything_at_once_through_several_stores(database_url, stored):
     luck = random.Random(7)
     incidents = [writes_of(events) for events in some_incidents(20)]
     arriving = [write for writes in incidents for write in writes] * 3
     luck.shuffle(arriving)
 
-    with stores_of(url, 1, 7, 500, announce=True) as stores:
+    with stores_of(database_url, 1, 7, 500, announce=True) as stores:
         written = [luck.choice(stores).write([write], deadline_s=PATIENCE_S) for write in arriving]
         receipts = [receipt for (receipt,) in await asyncio.gather(*written)]
 
@@ -139,7 +128,7 @@ async def test_everything_at_once_through_several_stores(url, stored):
     assert len(answers) <= len(arriving) / 3  # a duplicate is told what the first one was told
 
 
-async def test_batches_that_overlap_never_wait_in_a_circle(url, stored):
+async def test_batches_that_overlap_never_wait_in_a_circle(database_url, stored):
     luck = random.Random(11)
     incidents = [writes_of(events) for events in some_incidents(20)]
     arriving = [write for writes in incidents for write in writes]
@@ -148,18 +137,18 @@ async def test_batches_that_overlap_never_wait_in_a_circle(url, stored):
         for group in groups(luck.sample(arriving, len(arriving)), 30):
             await store.write(group, deadline_s=PATIENCE_S)
 
-    with stores_of(url, 500, 500) as stores:
+    with stores_of(database_url, 500, 500) as stores:
         await asyncio.gather(*(deliver(store) for store in stores * 3))
 
     assert stored() == all_expected(incidents)
 
 
-async def test_everything_at_once_through_two_processes(url, redis_url, stored, tmp_path):
+async def test_everything_at_once_through_two_processes(database_url, redis_url, stored, tmp_path):
     luck = random.Random(13)
     incidents = some_incidents(10)
     arriving = [event for events in incidents for event in events] * 2
     luck.shuffle(arriving)
-    settings = {"database_url": url, "redis_url": redis_url, "auth_mode": "network", "defer": "off"}
+    settings = {"database_url": database_url, "redis_url": redis_url, "auth_mode": "network", "defer": "off"}
 
     with deployed(tmp_path, "km_write", "km_write", **settings) as functions:
         async with httpx.AsyncClient(timeout=PATIENCE_S) as http:

@@ -12,33 +12,10 @@ from shared.adapters.relay import Relay, Relayed
 from shared.domain.errors import DatabaseUnavailable, UpstreamRejected, UpstreamUnavailable
 from shared.testing.events import write_requested
 from shared.testing.sinks import MemorySink
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import opened
 
 TRACED = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 EVENTS = [replace(write_requested(id=f"e{number}", text="Ünïcödé 修復"), extensions=TRACED) for number in range(5)]
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "relay_tests") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-@pytest.fixture
-def database(url):
-    with opened(url) as made:
-        yield made
-
-
-@pytest.fixture
-def rows(url):
-    with reading(url) as run:
-        yield run
 
 
 @pytest.fixture

@@ -12,32 +12,9 @@ from shared.adapters.slots import Slots
 from shared.domain.errors import Busy, DatabaseUnavailable
 from shared.domain.slots import Done, Mine, Taken, given_back
 from tests.integration.lines import Wire
-from tests.tables import cloned, emptied, opened, reading
+from tests.tables import opened
 
 DAY_S = 86_400
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "slots_tests") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-@pytest.fixture
-def database(url):
-    with opened(url) as made:
-        yield made
-
-
-@pytest.fixture
-def rows(url):
-    with reading(url) as run:
-        yield run
 
 
 @pytest.fixture
@@ -142,10 +119,10 @@ class TestGivingBack:
         return Slots(database, "job", owner="me", interval_s=DAY_S, lease_s=60.0)
 
     @pytest.fixture
-    def wired(self, postgres_server, url):
+    def wired(self, postgres_server, database_url):
         """The same job behind a wire that can be cut."""
         with Wire(str(postgres_server.socket)) as wire:
-            address = f"postgresql://postgres@127.0.0.1:{wire.port}/{Dsn.parse(url).database}?sslmode=disable"
+            address = f"postgresql://postgres@127.0.0.1:{wire.port}/{Dsn.parse(database_url).database}?sslmode=disable"
             with opened(address, threads=2) as database:
                 yield wire, database, Slots(database, "job", owner="me", interval_s=DAY_S, lease_s=60.0)
 

@@ -15,34 +15,10 @@ from shared.domain.failures import of_sqlstate
 from shared.domain.slots import Done, Mine
 from shared.testing.clocks import NOON
 from shared.testing.events import write_requested
-from tests.tables import cloned, emptied, opened, reading
 
 REPORT = Reconciled(
     streams={}, links=Swept(swept=2), effects=Settled(settled=0, pending=0), outbox=Sent(sent=0, remaining=0)
 )
-
-
-@pytest.fixture(scope="module")
-def module_url(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "upkeep_tests") as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url):
-    return emptied(module_url)
-
-
-@pytest.fixture
-def database(url):
-    with opened(url) as made:
-        yield made
-
-
-@pytest.fixture
-def rows(url):
-    with reading(url) as run:
-        yield run
 
 
 @pytest.fixture
