@@ -25,7 +25,7 @@ from tests.faults.collector import Collector
 from tests.faults.load import Stuck
 from tests.faults.matrix.playing import matrix
 from tests.faults.planted import BUGS
-from tests.faults.report import Ticker, page
+from tests.faults.report import CAMPAIGNS_PAGE, MATRIX_PAGE, Ticker, page
 from tests.faults.runs import Run, shared_out
 from tests.faults.soak import NAME as SOAK
 from tests.faults.soak import WHOLE_S, soak
@@ -49,7 +49,8 @@ def main() -> int:
         code = 130
     else:
         if code == 0 and options.page is not None:
-            options.page.write_text(page(ticker.stayed), encoding="utf-8")
+            about = MATRIX_PAGE if options.matrix else CAMPAIGNS_PAGE
+            options.page.write_text(page(about, ticker.stayed), encoding="utf-8")
     finally:
         if code == 1:
             ticker.write(f"The functions' logs are in {folder / 'logs'}.")
@@ -116,10 +117,7 @@ def _options() -> argparse.Namespace:
     what.add_argument("--short", action="store_true", help="a round of every campaign, in three minutes")
     what.add_argument("--planted", action="store_true", help="only the planted bugs")
     what.add_argument("--matrix", action="store_true", help="every function in every trouble of its servers")
-    options = parser.parse_args()
-    if options.matrix and options.page is not None:
-        parser.error("the page is of the campaigns; leave out --page")
-    return options
+    return parser.parse_args()
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,7 @@ from tests.faults.planted import Bug
 from tests.faults.rounds import Report
 
 _CLEAR_LINE: Final = "\r\x1b[K"
-_PAGE: Final = """# Reliability, counted
+CAMPAIGNS_PAGE: Final = """# Reliability, counted
 
 What one run of `make chaos` printed, written by the run itself: `make chaos ARGS="--page docs/reliability.md"`. Give it
 the seed to repeat what is done and when; what the machine makes of it differs a little each time.
@@ -23,7 +23,14 @@ the seed to repeat what is done and when; what the machine makes of it differs a
 *forbid* were acknowledged while nothing durable was within reach, *wrong* and *unexp* are there and should not be so.
 *false success* are verdicts that a fix worked when it had not; *unavailable* is the longest time without any
 acknowledgement, faults included. A planted bug is a regression that the harness builds in on
-purpose: each must be caught, or the figures above it mean nothing.
+purpose: each must be caught, or the figures above it mean nothing. Every fault by itself, function by function, is in
+[the fault matrix](fault-matrix.md).
+"""
+MATRIX_PAGE: Final = """# The fault matrix
+
+Every fault, at every function, as one run of `make chaos ARGS="--matrix --page docs/fault-matrix.md"` found it: what is
+answered, and what is in PostgreSQL and Redis in the end. `tests/faults/matrix/table.py` says what each has to answer,
+and why.
 """
 _HEADINGS: Final = {
     "acknowledged": "acked",
@@ -130,10 +137,10 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(_aligned(line, widths) for line in lines)
 
 
-def page(lines: Sequence[str]) -> str:
+def page(about: str, lines: Sequence[str]) -> str:
     """What one run printed, as a page for people."""
     printed = "\n".join(lines)
-    return f"{_PAGE}\n```\n{printed}\n```\n"
+    return f"{about}\n```\n{printed}\n```\n"
 
 
 def verdict(results: Sequence[Result], catches: Sequence[Catch]) -> str:
