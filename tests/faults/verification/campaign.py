@@ -21,6 +21,8 @@ from tests.faults.verification.steps import Blow, Plan, plan
 from tests.faults.verification.subjects import LATER, Plot, cast
 
 _SOURCE: Final = "tests/faults/verification_main.py"
+# The transaction of a stalled process is ended by PostgreSQL after 5 s; until then nobody else may promise the same.
+_STALLED_S: Final = 8.0
 _EACH: Final = 2  # one for each process, when there are two
 
 
@@ -84,6 +86,8 @@ async def play(
             "EVENT_SINK": collector.url,
             "LABORATORY": str(laboratory.port),
         }
+        if chosen.blow is Blow.STALL:
+            whole_s += _STALLED_S
         replicas = stack.enter_context(Replicas(chosen.replicas, folder, whole_s=whole_s, **settings))
         executor = Executor(replicas)
         stack.callback(executor.close)
