@@ -171,7 +171,8 @@ class TestShown:
 
 
 class TestAlarms:
-    DRIFT, OTHER, FINE = of("drift").report, of("drift", "missing").report, of("ok").report
+    def setup_method(self):
+        self.DRIFT, self.OTHER, self.FINE = of("drift").report, of("drift", "missing").report, of("ok").report
 
     def test_new_drift_is_announced_and_the_same_is_not(self):
         first, due = alarm(self.DRIFT, None, now=NOON, remind_s=100)
@@ -200,7 +201,8 @@ class TestAlarms:
 
 
 class TestSarif:
-    LOG = sarif(of(*LINES, STRAY="1"), settings="app/settings.py")
+    def setup_method(self):
+        self.LOG = sarif(of(*LINES, STRAY="1"), settings="app/settings.py")
 
     def test_the_required_shape(self):
         assert self.LOG["version"] == "2.1.0"

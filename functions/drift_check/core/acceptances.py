@@ -37,7 +37,7 @@ class Acceptances:
     """
 
     def __init__(self, declared: Sequence[Acceptance], today: date) -> None:
-        self._exact = {each.field: each for each in reversed(declared) if "*" not in each.field}
+        self._exact = {each.field: each for each in reversed(declared)}
         self._patterns = [each for each in declared if "*" in each.field]
         self._today = today
 

@@ -60,7 +60,7 @@ def family(module: ast.Module, names: Names, wanted: str | None) -> Family:
         ast.unparse(base)
         for member in members
         for base in member.bases
-        if names.own_class(_bare(base)) is None and (names.meaning(_bare(base)) or "?") not in _ROOTS
+        if names.own_class(_bare(base)) is None and names.meaning(_bare(base)) not in _ROOTS
     ]
     return Family(chosen.path, chosen.node.lineno, members, elsewhere)
 

@@ -36,15 +36,15 @@ _CONFIGS: Final = frozenset({"SettingsConfigDict", "ConfigDict", "dict"})
 class Conventions:
     """How a class reads its variables; the names are those of pydantic-settings."""
 
-    env_prefix: str = ""
-    alias_prefix: str = ""
-    case_sensitive: bool = False
-    by_alias: bool = True
-    by_name: bool = False
-    ignore_empty: bool = False
-    none_text: str | None = None
-    nested_delimiter: str | None = None
-    decode: bool = True
+    env_prefix: str
+    alias_prefix: str
+    case_sensitive: bool
+    by_alias: bool
+    by_name: bool
+    ignore_empty: bool
+    none_text: str | None
+    nested_delimiter: str | None
+    decode: bool
     parsing: ConfigDict
 
     def spelled(self, key: str) -> str:

@@ -141,7 +141,6 @@ class _Reader:
                 declared = self._field(statement, rules)
                 if declared is not None:
                     found[declared.name] = _if_it_is_reached(declared) if branched else declared
-        self.literals.local = frozenset()
         return list(found.values())
 
     def _field(self, statement: ast.AnnAssign, rules: Conventions) -> Declared | None:
@@ -185,8 +184,7 @@ class _Reader:
             return self._default(given.get("default"))
         if isinstance(factory, ast.Lambda) and not _takes_arguments(factory):
             return self._default(factory.body)
-        own = isinstance(factory, ast.Name) and factory.id in self.literals.local
-        if not own and self.names.meaning(factory) in EMPTY_FACTORIES:
+        if self.names.meaning(factory) in EMPTY_FACTORIES:
             return self._default(ast.Call(factory, [], []))
         return Unknown("its default is made by a function")
 

@@ -32,9 +32,9 @@ def enum_of(node: ast.ClassDef, names: Names, literals: Literals) -> type[enum.E
                 except Unknown:
                     return None
             case ast.Expr(value=ast.Constant()) | ast.Pass():
-                continue
+                pass
             case ast.FunctionDef(name=name) if not name.startswith("_"):
-                continue
+                pass
             case _:
                 return None  # __new__, _missing_ and the like change what a value means
     return _made(base, mixed_in, node.name, members)

@@ -212,7 +212,7 @@ class Types:
         raise Unknown(f"its type {ast.unparse(node)[:60]} is not known here")
 
     def _constrained(self, node: ast.Call) -> Any:
-        name = self.names.meaning(node.func) or ""
+        name = self.names.meaning(node.func)
         changes = {"strict", "strip_whitespace", "to_lower", "to_upper"} & {each.arg for each in node.keywords}
         if name == "constr" and not changes:
             return str
