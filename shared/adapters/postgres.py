@@ -133,6 +133,7 @@ class Database:
         self._open: set[Connection] = set()
         self._free: asyncio.Semaphore | None = None
         self._era = 0
+        self._is_closed = False
         knock = partial(self.run, lambda connection: connection.rows("SELECT 1"))
         self._breaker = Breaker(rule or Rule(), knock)
 
@@ -175,6 +176,7 @@ class Database:
 
     def close(self) -> None:
         """Let the threads end, and close their connections."""
+        self._is_closed = True
         self._breaker.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for connection in list(self._open):
@@ -224,6 +226,9 @@ class Database:
             connection = Connection(self._dsn, self._limits, application=self._application, era=self._era)
             self._local.connection = connection
             self._open.add(connection)
+            if self._is_closed:  # while this one was being opened
+                self._drop()
+                raise DatabaseUnavailable(LOST_CONNECTION)
         return connection
 
     def _retire(self) -> None:
