@@ -11,14 +11,12 @@ from functions.verify_execution.sensors.addresses import Addresses
 from functions.verify_execution.sensors.alerts import AlertmanagerSensor, PrometheusAlertSensor
 from functions.verify_execution.sensors.docker import DockerSensor
 from functions.verify_execution.sensors.http_probe import HttpProbeSensor
-from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor
 from functions.verify_execution.sensors.metrics_scrape import Gauge, ScrapeSensor
 from functions.verify_execution.sensors.prometheus import PrometheusSensor
 from functions.verify_execution.settings import Settings
 from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import HttpClient
 from shared.adapters.kubernetes.access import Access, in_cluster
-from shared.adapters.kubernetes.api import ClusterApi
 from shared.adapters.prometheus import PrometheusApi
 from shared.domain.ports import Clock
 
@@ -42,6 +40,10 @@ def sensors(settings: Settings, environ: Mapping[str, str], http: HttpClient, cl
 def _kubernetes(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Iterator[Sensor]:
     if settings.kubeconfig is None and settings.kubernetes_service_host is None:
         return
+    # What an API server can say is an eighth of a start; where there is none nobody waits for it.
+    from functions.verify_execution.sensors.kubernetes import KubernetesSensor, NeighboursSensor  # noqa: PLC0415
+    from shared.adapters.kubernetes.api import ClusterApi  # noqa: PLC0415
+
     access = _access(settings, environ)
     api = ClusterApi(
         Endpoint(
