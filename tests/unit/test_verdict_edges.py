@@ -16,7 +16,7 @@ from functions.verify_execution.core.trends import Trend, is_within_limit, trend
 from shared.domain.alerts import Alert
 from shared.domain.executions import ActionKind, Target
 from shared.testing.clocks import NOON
-from tests.verdicts import ACTED, AFTER, BEFORE, action, container, http, metric, oom, workload
+from tests.verdicts import ACTED, AFTER, BEFORE, action, before, case, container, http, metric, oom, snapshot, workload
 
 LOOKS = """
     cat, df, dmesg, du, free, head, iostat, journalctl, ls, lsof, netstat, ping, ps, ss, ssh_diagnose, tail, top,
@@ -229,3 +229,10 @@ def test_a_host_is_asked_in_mebibytes(alertname, query):
     target = Target(namespace="hosts", kind="Host", name="web-1")
 
     assert probe(alertname, {}, target, window_s=25).query == query
+
+
+@pytest.mark.parametrize(("status", "well"), [(200, True), (500, False)])
+def test_what_is_well_does_not_make_up_for_what_is_not(status, well):
+    one = case(snapshot(workload(), http(status)), was=before(workload(), http(status)))
+
+    assert (one.was_healthy, one.is_healthy) == (well, well)
