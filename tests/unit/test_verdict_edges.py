@@ -11,7 +11,14 @@ from functions.verify_execution.core.conditions import Condition, examine
 from functions.verify_execution.core.observing import is_observe_only
 from functions.verify_execution.core.probes import probe
 from functions.verify_execution.core.questions import target_of
-from functions.verify_execution.core.readings import ContainerHealth, Direction, Sample, SensorKind, Waiting
+from functions.verify_execution.core.readings import (
+    ContainerHealth,
+    Direction,
+    Sample,
+    SensorKind,
+    Waiting,
+    is_fresh,
+)
 from functions.verify_execution.core.trends import Trend, is_within_limit, trend, worst
 from shared.domain.alerts import Alert
 from shared.domain.executions import ActionKind, Target
@@ -236,3 +243,11 @@ def test_what_is_well_does_not_make_up_for_what_is_not(status, well):
     one = case(snapshot(workload(), http(status)), was=before(workload(), http(status)))
 
     assert (one.was_healthy, one.is_healthy) == (well, well)
+
+
+def test_one_stale_series_makes_a_metric_stale():
+    fresh, stale = metric(1.0, 1.0), metric(1.0, at=ACTED)
+
+    assert is_fresh(fresh, ACTED)
+    assert not is_fresh(replace(fresh, samples=(*fresh.samples, *stale.samples)), ACTED)
+    assert not is_fresh(replace(fresh, samples=()), ACTED)
