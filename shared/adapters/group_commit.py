@@ -76,7 +76,10 @@ class GroupCommit(Generic[Item, Result]):
         except DatabaseUnavailable as error:
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - a fan-out: a failure is its callers', and the lane goes on
-            await self._one_by_one(group, error)
+            if len(group) == 1:
+                _fail(group, error)
+            else:
+                await self._one_by_one(group)
         except BaseException as error:
             _fail(group, error)
             raise
@@ -94,20 +97,10 @@ class GroupCommit(Generic[Item, Result]):
                 group.append((item, done))
         return group
 
-    async def _one_by_one(self, group: Group[Item, Result], error: Exception) -> None:
-        if len(group) == 1:
-            _fail(group, error)
-            return
+    async def _one_by_one(self, group: Group[Item, Result]) -> None:
         for item, done in group:
-            if done.done():
-                continue
-            try:
-                (result,) = await self._commit([item])
-            except Exception as own:  # noqa: BLE001 - the same
-                _fail([(item, done)], own)
-            else:
-                if not done.done():
-                    done.set_result(result)
+            if not done.done():
+                await self._commit_group([(item, done)])
 
 
 def _fail(group: Group[Item, Result], error: BaseException) -> None:
