@@ -13,7 +13,7 @@ import json
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -77,7 +77,7 @@ class Simulator(ABC):
     async def serving(self, *, unix_socket: str | None = None) -> AsyncIterator[str]:
         """Serve on this loop; yields the address, at a free port of this machine or at a file."""
         place = _Place.take(0, unix_socket)
-        server = _Server(self._config(unix_socket))
+        server = Server(self._config(unix_socket))
         running = asyncio.create_task(server.serve(sockets=place.sockets))
         try:
             while not server.started and not running.done():  # noqa: ASYNC110 - the server has no event for it
@@ -105,18 +105,28 @@ class Simulator(ABC):
         )
 
 
-class _Server(uvicorn.Server):
-    """One that ends when it is told to: the usual one looks ten times a second, and then waits as long again."""
+class Server(uvicorn.Server):
+    """One on somebody else's loop: it ends when it is told to, and leaves the process's signals to their owner.
+
+    The usual one looks ten times a second whether it shall end, and then waits as long again.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.over: Final = asyncio.Event()
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
     async def main_loop(self) -> None:
+        """Wait."""
         await self.on_tick(0)
         await self.over.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hang up on everybody."""
         for listener in (*self.servers, *(sockets or ())):
             listener.close()
         for connection in list(self.server_state.connections):

@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import uvicorn
 
+from shared.local.simulators.simulator import Server
+
 _TICK_S: Final = 0.002
-
-
-class _Server(uvicorn.Server):
-    """It ends when it is told to: the usual one looks ten times a second, and minds the process's signals."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.over: Final = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them to their owner."""
-        yield
-
-    async def main_loop(self) -> None:
-        """Wait."""
-        await self.on_tick(0)
-        await self.over.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up on everybody."""
-        for listener in (*self.servers, *(sockets or ())):
-            listener.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        for task in self.server_state.tasks:
-            task.cancel()
 
 
 @asynccontextmanager
@@ -48,7 +23,7 @@ async def serving(app: Any, port: int = 0) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app, access_log=False, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1
     )
-    server = _Server(config)
+    server = Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started and not running.done():  # noqa: ASYNC110 - the server has no event for it
