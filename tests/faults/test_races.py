@@ -15,8 +15,8 @@ from tests.faults.races.campaign import play
 from tests.faults.races.heats import Trouble
 from tests.faults.races.jobs import JOBS
 from tests.faults.races.journal import Entries, Note
-from tests.faults.races.replicas import Replicas
 from tests.faults.races.staging import Place, Plan
+from tests.faults.replicas import Replicas
 
 _GOVERNANCE, _, _RECONCILER = JOBS
 _SLOT = datetime(2026, 1, 31, 12, tzinfo=UTC)

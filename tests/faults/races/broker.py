@@ -15,7 +15,7 @@ from typing import Final
 from shared.domain.events import PING, Event, to_structured
 from shared.local.knative.posts import NoAnswer, Posts
 from tests.faults.load import Stuck
-from tests.faults.races.replicas import Replicas
+from tests.faults.replicas import Replicas
 
 _HEADERS: Final = {"content-type": "application/cloudevents+json"}
 _ACCEPTED: Final = range(200, 300)

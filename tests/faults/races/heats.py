@@ -17,7 +17,7 @@ from tests.faults.races.clock import Clock
 from tests.faults.races.holding import CatchOwner
 from tests.faults.races.jobs import LEASE_S
 from tests.faults.races.journal import Journal
-from tests.faults.races.replicas import Replicas
+from tests.faults.replicas import Replicas
 
 
 class Trouble(StrEnum):

@@ -22,7 +22,7 @@ from tests.faults.races.clock import Clock
 from tests.faults.races.heats import Track, Trouble
 from tests.faults.races.jobs import Job
 from tests.faults.races.journal import Journal
-from tests.faults.races.replicas import Replicas
+from tests.faults.replicas import Replicas
 from tests.tables import reading
 
 _REPLICAS: Final = ("replica_1", "replica_2", "replica_3", "replica_4")

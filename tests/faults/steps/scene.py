@@ -21,7 +21,7 @@ from tests.faults.proxy import Fault, Proxy
 from tests.faults.proxy.postgres import PostgresDialect
 from tests.faults.proxy.redis import RedisDialect
 from tests.faults.races.holding import Hold, Tally
-from tests.faults.races.replicas import Replicas
+from tests.faults.replicas import Replicas
 from tests.faults.steps.outside import Outside, outside
 from tests.faults.steps.stores import Stores
 from tests.faults.steps.subjects import FILES, Subject, tick

@@ -81,14 +81,13 @@ async def play(
         laboratory = await stack.enter_async_context(Laboratory())
         laboratory.behaviours.update({subject.name: subject.answer for subject in subjects})
         settings = {
-            "FUNCTION_SOURCE": source,
             "DATABASE_URL": database_url,
             "EVENT_SINK": collector.url,
             "LABORATORY": str(laboratory.port),
         }
         if chosen.blow is Blow.STALL:
             whole_s += _STALLED_S
-        replicas = stack.enter_context(Replicas(chosen.replicas, folder, whole_s=whole_s, **settings))
+        replicas = stack.enter_context(Replicas(chosen.replicas, source, folder, whole_s=whole_s, **settings))
         executor = Executor(replicas)
         stack.callback(executor.close)
         round_ = Round(chosen, Random(seed), subjects, laboratory, replicas, executor, books, looks)

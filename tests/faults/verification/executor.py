@@ -80,7 +80,7 @@ class Executor:
 
     async def _try(self, name: str, headers: Mapping[str, str], body: bytes) -> int | None:
         """The status; None without an answer."""
-        task = asyncio.create_task(self._post(self._replicas.url(name), headers, body))
+        task = asyncio.create_task(self._post(f"{self._replicas.url(name)}/", headers, body))
         self._tries[task] = name
         try:
             await asyncio.wait([task])

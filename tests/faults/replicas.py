@@ -17,7 +17,7 @@ from shared.local.processes import Program, Supervisor
 if TYPE_CHECKING:
     from types import TracebackType
 
-_ROOT: Final = Path(__file__).parents[3]
+_ROOT: Final = Path(__file__).parents[2]
 _GUNICORN: Final = ("-m", "gunicorn", "-c", "shared/runtime/gunicorn_conf.py", "functions_framework.aio:app")
 _PORTS: Final = (20_000, 32_768)
 
@@ -29,13 +29,15 @@ class Replicas:
         source: the composition that is started.
         folder: for their logs.
         settings: the environment of each, by its name.
+        more: of each program, such as its ``grace_s``.
     """
 
-    def __init__(self, source: str, folder: Path, settings: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, source: str, folder: Path, settings: Mapping[str, Mapping[str, str]], **more: float) -> None:
         self.names: Final = list(settings)
         self._source: Final = source
         self._folder: Final = folder
         self._settings: Final = settings
+        self._more: Final = more
         self._ports: Final = {name: _free_port() for name in settings}
         self._supervisor: Final = Supervisor()
         self._running: Final[set[str]] = set()
@@ -53,6 +55,11 @@ class Replicas:
         """SIGKILL."""
         self._running.remove(name)
         self._supervisor.kill9(name)
+
+    def terminate(self, name: str) -> int:
+        """SIGTERM, and wait; its exit code."""
+        self._running.remove(name)
+        return self._supervisor.terminate(name)
 
     def stall(self, name: str) -> None:
         """Stop it in its tracks, as a frozen machine would be."""
@@ -94,6 +101,7 @@ class Replicas:
             env=env,
             cwd=_ROOT,
             ready=f"{self.url(name)}/readyz",
+            **self._more,
         )
 
 
