@@ -24,7 +24,6 @@ from shared.domain.remediations import (
 from shared.testing.clocks import FakeClock
 from shared.testing.events import INCIDENT
 from shared.testing.gitops import MemoryReviews, remediation_proposed
-from tests.tables import cloned, emptied, opened, reading
 
 SETTLE_S = 30.0
 APPROVAL_S = 3_600.0
@@ -94,15 +93,7 @@ def in_memory(_request):
 
 @contextmanager
 def in_postgres(request):
-    url = emptied(request.getfixturevalue("database"))
-    with opened(url) as database, reading(url) as rows:
-        yield InPostgres(database, rows)
-
-
-@pytest.fixture(scope="module")
-def database(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "test_gitops_reviews") as url:
-        yield url
+    yield InPostgres(request.getfixturevalue("database"), request.getfixturevalue("rows"))
 
 
 @pytest.fixture(params=[in_memory, in_postgres], ids=lambda make: make.__name__)

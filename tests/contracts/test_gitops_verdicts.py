@@ -27,7 +27,6 @@ from shared.testing.clocks import FakeClock
 from shared.testing.events import INCIDENT
 from shared.testing.gitops import MemoryReviews, remediation_proposed
 from shared.testing.gitops_verdicts import MemoryVerdicts
-from tests.tables import cloned, emptied, opened, reading
 
 SETTLE_S, APPROVAL_S, READ_S = 30.0, 3_600.0, 20.0
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -82,15 +81,7 @@ def in_memory(_request):
 
 @contextmanager
 def in_postgres(request):
-    url = emptied(request.getfixturevalue("database"))
-    with opened(url) as database, reading(url) as rows:
-        yield InPostgres(database, rows)
-
-
-@pytest.fixture(scope="module")
-def database(postgres_server, migrated_template):
-    with cloned(postgres_server, migrated_template, "test_gitops_verdicts") as url:
-        yield url
+    yield InPostgres(request.getfixturevalue("database"), request.getfixturevalue("rows"))
 
 
 @pytest.fixture(params=[in_memory, in_postgres], ids=lambda make: make.__name__)
@@ -242,9 +233,8 @@ class TestDeciding:
 @pytest.mark.parametrize(
     "lacking", ["response = response - 'seal'", "request = request - '{requester,command}'::text[]"]
 )
-async def test_an_issue_that_an_older_version_planned_is_left_to_people(database, lacking):
-    with opened(emptied(database)) as pool, reading(database) as rows:
-        rig = InPostgres(pool, rows)
-        await is_open(rig)
-        rows(f"UPDATE effects SET {lacking}")
-        assert await rig.store.take() is None
+async def test_an_issue_that_an_older_version_planned_is_left_to_people(database, rows, lacking):
+    rig = InPostgres(database, rows)
+    await is_open(rig)
+    rows(f"UPDATE effects SET {lacking}")
+    assert await rig.store.take() is None
