@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from contextlib import suppress
 
 import psutil
@@ -120,3 +121,118 @@ def test_each_refusal_is_a_line_of_json(place):
     lines = [json.loads(line) for line in place.log.read_text().splitlines()]
     told = {line["detail"] for line in lines if line["event"] == "server.message"}
     assert told >= {"Invalid HTTP request received.", "The head of a request is over the limit."}
+
+
+IMPATIENT = """
+import asyncio
+from starlette.responses import Response
+from shared.runtime.protocol import BoundedProtocol
+
+BoundedProtocol.head_s = 0.5
+
+async def handle(request):
+    if request.url.path == "/slow":
+        await asyncio.sleep(1.5)
+    return Response(status_code=200)
+"""
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LATE = "The head of a request was not complete within 0.5 s."
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    """A function that waits for a head no longer than half a second, and reads no body."""
+    folder = tmp_path_factory.mktemp("impatient")
+    source = folder / "main.py"
+    source.write_text(IMPATIENT)
+    with deployed(folder, "impatient", function_source=str(source)) as (started,):
+        yield started
+
+
+def trickle(line, text, pause_s=0.02):
+    """Send it byte by byte until the other side has had enough."""
+    with suppress(ConnectionError):
+        for byte in text:
+            line.sendall(bytes([byte]))
+            time.sleep(pause_s)
+        pytest.fail("all of it was taken")
+
+
+def rest(line):
+    """What comes until the other side hangs up."""
+    said = b""
+    with suppress(ConnectionResetError):
+        while piece := line.recv(65_536):
+            said += piece
+    return said
+
+
+def warnings(place):
+    lines = [json.loads(line) for line in place.log.read_text().splitlines()]
+    return [line["detail"] for line in lines if line["level"] == "warning"]
+
+
+class TestLateHeads:
+    @pytest.mark.parametrize("before", [b"", GET], ids=["the first", "a later one"])
+    @pytest.mark.parametrize(
+        "start", [b"G", HEAD + b"X-Long: y", b"\r\n"], ids=["a byte", "most of it", "a blank line"]
+    )
+    def test_a_head_that_is_not_complete_in_time_is_a_503_without_a_body(self, impatient, before, start):
+        told = warnings(impatient).count(LATE)
+        with connected(impatient) as line:
+            if before:
+                line.sendall(before)
+                assert status(line.recv(65_536)) == 200
+            line.sendall(start)
+            answer = rest(line)
+
+        assert status(answer) == 503
+        assert answer.endswith(b"connection: close\r\n\r\n")
+        assert warnings(impatient).count(LATE) == told + 1
+
+    def test_a_head_that_comes_byte_by_byte_has_no_more_time(self, impatient):
+        with connected(impatient) as line:
+            trickle(line, HEAD + b"X-Long: " + b"y" * 10_000)
+
+    def test_who_says_nothing_hears_nothing(self, impatient):
+        told = warnings(impatient)
+        with connected(impatient) as line:
+            assert rest(line) == b""
+        assert warnings(impatient) == told
+
+    def test_a_head_in_pieces_is_read(self, impatient):
+        with connected(impatient) as line:
+            for _ in range(3):
+                for piece in (GET[:5], GET[5:20], GET[20:]):
+                    line.sendall(piece)
+                assert status(line.recv(65_536)) == 200
+
+    def test_between_two_requests_a_line_may_be_idle_for_longer(self, impatient):
+        with connected(impatient) as line:
+            for _ in range(2):
+                line.sendall(GET)
+                assert status(line.recv(65_536)) == 200
+                time.sleep(0.8)
+
+    def test_a_body_that_goes_on_after_its_answer_has_no_more_time(self, impatient):
+        with connected(impatient) as line:
+            line.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+            assert status(line.recv(65_536)) == 200
+            trickle(line, b" " * 10_000)
+
+    def test_a_line_is_not_forgotten_when_its_body_was_late(self, impatient):
+        with connected(impatient) as line:
+            line.sendall(HEAD + b"Content-Length: 1\r\n\r\n")
+            assert status(line.recv(65_536)) == 200
+            line.sendall(b" ")
+            assert rest(line) == b""
+
+    def test_a_late_head_does_not_cut_short_the_answer_to_the_one_before(self, impatient):
+        with connected(impatient) as line:
+            line.sendall(GET.replace(b"/ ", b"/slow "))
+            time.sleep(0.1)  # so that it comes as a piece of its own
+            line.sendall(GET[:9])
+            answer = rest(line)
+
+        assert answer.count(b"HTTP/1.1") == 1
+        assert status(answer) == 200
