@@ -40,8 +40,7 @@ control_socket_disable = True
 def post_worker_init(worker: Worker) -> None:
     """Load the function; refuse to start in one sentence when a setting is wrong."""
     try:
-        worker.secret_files.check()
-        worker.wsgi = create_asgi_app()  # type: ignore[no-untyped-call]
+        worker.load(create_asgi_app)
     except ConfigurationError as error:
         worker.log.critical("The function cannot start: %s.", error)
         sys.exit(Arbiter.APP_LOAD_ERROR)

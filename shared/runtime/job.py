@@ -8,6 +8,7 @@ another try may be better, 2 when none will be. A second try is harmless: the in
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 from functions_framework.aio import create_asgi_app
 
 from shared.domain.errors import ConfigurationError
+from shared.runtime.standard_error import as_lines
 
 DONE: Final = 0
 AGAIN: Final = 1
@@ -23,20 +25,21 @@ NEVER: Final = 2
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 _LAST_WORDS_S: Final = 10.0
+_LOG: Final = logging.getLogger("job")
 
 
 def main(arguments: list[str]) -> int:
     """Handle the event; returns the exit code."""
     if len(arguments) != 1:
-        sys.stderr.write("Name one file that holds a CloudEvent: python -m shared.runtime.job FILE\n")
+        _LOG.critical("Name one file that holds a CloudEvent: python -m shared.runtime.job FILE")
         return NEVER
     try:
         body = Path(arguments[0]).read_bytes()
         return asyncio.run(_handled(body))
     except OSError as error:
-        sys.stderr.write(f"{arguments[0]} cannot be read ({type(error).__name__}); mount the event there.\n")
+        _LOG.critical("%s cannot be read (%s); mount the event there.", arguments[0], type(error).__name__)
     except ConfigurationError as error:
-        sys.stderr.write(f"The job cannot start: {error}.\n")
+        _LOG.critical("The job cannot start: %s.", str(error).rstrip("."))
     return NEVER
 
 
@@ -80,4 +83,5 @@ async def _status(app: Any, body: bytes) -> int:
 
 
 if __name__ == "__main__":
+    as_lines()
     sys.exit(main(sys.argv[1:]))

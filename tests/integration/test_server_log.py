@@ -52,6 +52,12 @@ def lines(place):
     return [json.loads(line) for line in place.log.read_bytes().decode("ascii").splitlines()]
 
 
+def status(place, shown):
+    """The answer to who shows this token: 401, or 415 to one that is let in."""
+    answer = httpx.post(f"{place.url}/alertmanager", content=b"{", headers={"authorization": f"Bearer {shown}"})
+    return answer.status_code
+
+
 def test_whatever_happens_is_told_in_lines_of_json_without_values(tmp_path):
     source = tmp_path / "unruly_one" / "main.py"
     source.parent.mkdir()
@@ -90,10 +96,6 @@ def test_a_changed_secret_is_read_without_losing_a_request(tmp_path):
     token.write_text("old")
     settings = {"auth_mode": "bearer", "auth_token_file": str(token), "database_url": "postgresql://a@127.0.0.1:1/b"}
 
-    def status(place, shown):
-        answer = httpx.post(f"{place.url}/alertmanager", content=b"{", headers={"authorization": f"Bearer {shown}"})
-        return answer.status_code
-
     # The file is looked at twice within gunicorn's patience.
     with deployed(tmp_path, "alert_bridge", gunicorn_cmd_args="--timeout 4", **settings) as (place,):
         assert (status(place, "old"), status(place, "new")) == (415, 401)
@@ -104,3 +106,34 @@ def test_a_changed_secret_is_read_without_losing_a_request(tmp_path):
         assert (status(place, "old"), status(place, "new")) == (401, 415)
         os.kill(place.pid, signal.SIGTERM)
     assert [line["level"] for line in lines(place) if "has changed" in line.get("detail", "")] == ["warning"]
+
+
+def test_a_secret_that_is_changed_to_a_wrong_one_is_told_once_and_the_old_one_serves_on(tmp_path):
+    token, database = tmp_path / "token", tmp_path / "database"
+    token.write_text("old")
+    database.write_text("postgresql://a@127.0.0.1:1/b")
+    settings = {"auth_mode": "bearer", "auth_token_file": str(token), "database_url_file": str(database)}
+
+    def refusals(place):
+        return [line["detail"] for line in lines(place) if "is refused" in line.get("detail", "")]
+
+    def change(file, text, *, is_so):
+        (tmp_path / "next").write_text(text)
+        (tmp_path / "next").rename(file)
+        deadline = time.monotonic() + 30
+        while not is_so() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert is_so()
+
+    with deployed(tmp_path, "alert_bridge", gunicorn_cmd_args="--timeout 3", **settings) as (place,):
+        change(database, f"mysql://{CANARY}@h/b", is_so=lambda: len(refusals(place)) == 1)
+        change(token, "new", is_so=lambda: len(refusals(place)) == 2)
+        assert (status(place, "old"), status(place, "new")) == (415, 401)
+        change(database, "postgresql://a@127.0.0.1:1/c", is_so=lambda: status(place, "new") == 415)
+        assert status(place, "old") == 401
+
+    assert [line["level"] for line in lines(place) if "is refused" in line.get("detail", "")] == ["error"] * 2
+    for told in refusals(place):
+        assert "is refused: DATABASE_URL cannot be read; write postgresql://" in told
+        assert told.endswith("The old value is still in use; write a right one.")
+    assert CANARY not in place.log.read_text()

@@ -14,7 +14,6 @@ import yaml
 
 from shared.local import stack
 from shared.local.processes import Program, Supervisor
-from shared.runtime import job
 from shared.runtime.job import AGAIN, DONE, NEVER
 from tests.images import Image, make
 from tests.rendering import BASE, ROOT, container, environment
@@ -140,6 +139,21 @@ def test_a_job_handles_one_event_and_may_be_started_again(km_write, tmp_path, da
         assert query("SELECT count(*) FROM knowledge_entries") == [[1]]
 
 
-def test_a_job_without_its_event_says_so_in_one_sentence(tmp_path, capsys):
-    assert job.main([str(tmp_path / "nothing")]) == NEVER
-    assert capsys.readouterr().err.count("\n") == 1
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name one file that holds a CloudEvent: python -m shared.runtime.job FILE"),
+        (["nothing"], "nothing cannot be read (FileNotFoundError); mount the event there."),
+        (["/dev/null"], "The job cannot start: AUTH_MODE must be set to bearer, hmac or oidc"),
+    ],
+    ids=["no file", "a file that is not there", "a wrong setting"],
+)
+def test_a_job_that_cannot_begin_says_why_in_one_line_of_json(km_write, arguments, sentence):
+    source = {"FUNCTION_SOURCE": "functions/km_write/main.py", "FUNCTION_TARGET": "handle"}
+    stores = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = run(km_write, "-m", "shared.runtime.job", *arguments, **source, **stores)
+
+    assert (done.returncode, done.stdout) == (NEVER, "")
+    [line] = [json.loads(each) for each in done.stderr.splitlines()]
+    assert line["detail"].startswith(sentence)
+    assert (line["function"], line["level"], line["event"]) == ("km-write", "critical", "server.message")

@@ -95,6 +95,35 @@ def test_a_file_that_comes_later_is_a_change(tmp_path):
     assert seen.changed()
 
 
+def test_a_change_is_told_once_until_there_is_another(token):
+    seen = files(token)
+    for text in ("wrong", "worse", "wrong"):
+        token.write_text(text)
+        assert [seen.changed(), seen.changed()] == [True, False]
+    token.write_text("old\n")
+    assert not seen.changed()
+
+
+def test_one_that_comes_back_is_another_chance_for_one_that_changed(token, tmp_path):
+    """A change is refused while another file is away, and must be looked at again when that is back."""
+    other = tmp_path / "other"
+    other.write_text("x")
+    seen = files(token, OTHER_FILE=str(other))
+    other.rename(tmp_path / "away")
+    token.write_text("new")
+    assert seen.changed()
+    (tmp_path / "away").rename(other)
+    assert seen.changed()
+
+
+def test_the_right_to_write_is_part_of_what_a_file_is(token):
+    seen = files(token)
+    token.chmod(0o602)
+    assert seen.changed()
+    token.chmod(0o640)
+    assert not seen.changed()
+
+
 def test_a_secret_from_a_file_is_shown_nowhere(token):
     settings = ServingSettings.load({"AUTH_MODE": "bearer", "AUTH_TOKEN_FILE": str(token)})
     assert settings.tokens == ("old",)
