@@ -25,7 +25,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import PreparedStatement
 from pydantic_core import to_json
 
-from shared.adapters.breaker import Breaker
+from shared.adapters.breaker import Breaker, Call
 from shared.adapters.dsn import Dsn
 from shared.adapters.postgres_line import dial
 from shared.domain.breaker import Rule
@@ -130,7 +130,8 @@ class Database:
         self._limits = limits or Limits()
         self._pool = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="postgres")
         self._local = threading.local()
-        self._open: set[Connection] = set()
+        self._lock = threading.Lock()
+        self._idle: set[Connection] = set()  # no thread is at work on them; under the lock, as is the end
         self._free: asyncio.Semaphore | None = None
         self._era = 0
         self._is_closed = False
@@ -161,13 +162,13 @@ class Database:
         except TimeoutError:
             raise DatabaseUnavailable(Failure(FailureClass.OVERLOAD)) from None
         try:
-            is_probe = self._breaker.enter()
+            call = self._enter()
         except DatabaseUnavailable:
             free.release()
             raise
         running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, work)
         # The thread keeps its slot until it is done, whether or not anyone still waits: stuck threads cannot pile up.
-        running.add_done_callback(partial(self._ended, free, is_probe))
+        running.add_done_callback(partial(self._ended, free, call))
         try:
             async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(running)
@@ -175,11 +176,12 @@ class Database:
             raise DatabaseUnavailable(DEADLINE_PASSED) from None
 
     def close(self) -> None:
-        """Let the threads end, and close their connections."""
-        self._is_closed = True
+        """Close the connections, and let the threads end; one that is at work closes its own when it is done."""
         self._breaker.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for connection in list(self._open):
+        self._pool.shutdown(wait=False)
+        with self._lock:
+            self._is_closed = True
+        for connection in self._idle:
             connection.close()
 
     def _slots(self) -> asyncio.Semaphore:
@@ -187,11 +189,18 @@ class Database:
             self._free = asyncio.Semaphore(self._limits.threads)
         return self._free
 
-    def _ended(self, free: asyncio.Semaphore, is_probe: bool, done: asyncio.Future[Any]) -> None:  # noqa: FBT001
+    def _enter(self) -> Call:
+        if self._is_closed:
+            raise DatabaseUnavailable(LOST_CONNECTION)
+        return self._breaker.enter()
+
+    def _ended(self, free: asyncio.Semaphore, call: Call, done: asyncio.Future[Any]) -> None:
         free.release()
-        # Looked at, so that the failure of a call nobody waits for any more is not reported as forgotten.
-        if not done.cancelled():
-            self._breaker.ended(done.exception(), is_probe=is_probe)
+        if done.cancelled():
+            return
+        error = done.exception()  # looked at, so that a failure nobody waits for any more is not reported as forgotten
+        if not self._is_closed:
+            self._breaker.ended(call, error)
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         """In the thread: translate the driver's errors, and drop a connection that is no longer sound."""
@@ -216,20 +225,41 @@ class Database:
         except BaseException:
             self._drop()
             raise
+        finally:
+            self._rest()
 
     def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
+        connection = self._awake()
         if connection is not None and connection.era != self._era:
             self._drop()
             connection = None
         if connection is None:
             connection = Connection(self._dsn, self._limits, application=self._application, era=self._era)
             self._local.connection = connection
-            self._open.add(connection)
             if self._is_closed:  # while this one was being opened
-                self._drop()
                 raise DatabaseUnavailable(LOST_CONNECTION)
         return connection
+
+    def _awake(self) -> Connection | None:
+        """This thread's connection, if it has one; from here to :meth:`_rest` nobody else touches it."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        with self._lock:
+            if self._is_closed:
+                self._local.connection = None
+                raise DatabaseUnavailable(LOST_CONNECTION)
+            if connection is not None:
+                self._idle.remove(connection)
+        return connection
+
+    def _rest(self) -> None:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            return
+        with self._lock:
+            if not self._is_closed:
+                self._idle.add(connection)
+                return
+        self._drop()
 
     def _retire(self) -> None:
         """The server went away: no thread trusts a connection from before, or each would lose a call to find out."""
@@ -242,7 +272,6 @@ class Database:
         connection: Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if connection is not None:
-            self._open.discard(connection)
             connection.close()
 
 
