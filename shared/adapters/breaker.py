@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from shared.domain import breaker
@@ -20,6 +21,14 @@ from shared.domain.errors import DatabaseUnavailable
 from shared.domain.failures import NOT_ASKED, FailureClass
 
 _LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One that was let through at ``began``, monotonic seconds; perhaps as the probe."""
+
+    began: float
+    is_probe: bool
 
 
 class Breaker:
@@ -46,23 +55,32 @@ class Breaker:
         if not isinstance(self._state, Closed) and not breaker.admits(self._state, now=time.monotonic()):
             raise DatabaseUnavailable(NOT_ASKED)
 
-    def enter(self) -> bool:
-        """Let a call through; whether it is the probe. Whoever enters must tell how it :meth:`ended`.
+    def enter(self) -> Call:
+        """Let a call through. Whoever enters must tell how it :meth:`ended`.
 
         Raises:
             DatabaseUnavailable: as for :meth:`require`.
         """
         if isinstance(self._state, Closed):
-            return False
+            return Call(time.monotonic(), is_probe=False)
         self.require()
         self._state = breaker.entered(self._state)
-        return True
+        return Call(time.monotonic(), is_probe=True)
 
-    def ended(self, error: BaseException | None, *, is_probe: bool) -> None:
+    def ended(self, call: Call, error: BaseException | None) -> None:
         """Take note of how a call ended: only a line that was lost, or never came about, speaks against PostgreSQL."""
         if isinstance(error, DatabaseUnavailable) and error.failure.kind is FailureClass.CONNECTION:
-            now, chance = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
-            self._become(breaker.lost(self._state, self._rule, now=now, chance=chance, is_probe=is_probe))
+            now = time.monotonic()
+            self._become(
+                breaker.lost(
+                    self._state,
+                    self._rule,
+                    now=now,
+                    took_s=now - call.began,
+                    chance=random.random(),  # noqa: S311 - jitter is no secret
+                    is_probe=call.is_probe,
+                )
+            )
         elif self._state != CLOSED:
             self._become(CLOSED)
 

@@ -67,6 +67,11 @@ class TestOpening:
             assert touched >= 5
             assert proxy.fault.hits == touched
 
+    async def test_two_that_took_long_to_be_lost_are_enough(self, proxy, opened):
+        proxy.fault = Stall()
+        with opened(Rule(slow_s=0.1, first_s=60.0, longest_s=60.0), **QUICK) as database:
+            assert await lose(database, 3) == [LOST_CONNECTION, LOST_CONNECTION, NOT_ASKED]
+
     async def test_an_answer_in_between_breaks_the_row(self, proxy, opened):
         with opened(PATIENT) as database:
             for _ in range(3):

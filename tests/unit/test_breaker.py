@@ -13,9 +13,9 @@ from shared.domain.breaker import CLOSED, Closed, Open, Probing, Rule, admits, e
 RULE = Rule()
 
 
-def after(*times, state=CLOSED, chance=0.0, is_probe=False):
+def after(*times, state=CLOSED, took_s=0.0, chance=0.0):
     for now in times:
-        state = lost(state, RULE, now=now, chance=chance, is_probe=is_probe)
+        state = lost(state, RULE, now=now, took_s=took_s, chance=chance, is_probe=False)
     return state
 
 
@@ -26,7 +26,7 @@ def pauses(count, chance):
     for _ in range(count):
         found.append(state.until - now)
         now = state.until
-        state = lost(entered(state), RULE, now=now, chance=chance, is_probe=True)
+        state = lost(entered(state), RULE, now=now, took_s=3.0, chance=chance, is_probe=True)
     return found
 
 
@@ -38,6 +38,19 @@ def test_four_lost_lines_are_bad_luck_and_the_fifth_opens_it():
 @pytest.mark.parametrize(("last", "opens"), [(9.9, True), (10.0, False)])
 def test_five_within_ten_seconds(last, opens):
     assert isinstance(after(0, 1, 2, 3, last), Open) is opens
+
+
+@pytest.mark.parametrize("took_s", [3.0, 4.0, 6.0])
+def test_a_single_caller_in_a_black_hole_opens_it_with_its_second_call(took_s):
+    once = after(took_s, took_s=took_s)
+
+    assert admits(once, now=took_s)
+    assert isinstance(after(2 * took_s, state=once, took_s=took_s), Open)
+
+
+def test_a_slow_call_and_two_quick_ones_open_it_and_two_quick_ones_alone_do_not():
+    assert isinstance(after(2, 3, state=after(1, took_s=2.1)), Open)
+    assert isinstance(after(2, 3, state=after(1, took_s=2.0)), Closed)
 
 
 def test_while_it_is_open_nobody_is_let_through_until_the_pause_is_over():
@@ -56,8 +69,8 @@ def test_one_probe_goes_through():
 def test_a_probe_that_fails_opens_it_longer_and_a_late_failure_of_before_does_not():
     probing = entered(after(0, 0, 0, 0, 0))
 
-    assert lost(probing, RULE, now=7, chance=0, is_probe=True) == Open(until=7.5, pauses=2)
-    assert lost(probing, RULE, now=7, chance=0, is_probe=False) == probing
+    assert lost(probing, RULE, now=7, took_s=0, chance=0, is_probe=True) == Open(until=7.5, pauses=2)
+    assert lost(probing, RULE, now=7, took_s=9, chance=0, is_probe=False) == probing
 
 
 def test_what_fails_late_does_not_prolong_the_pause():
@@ -81,7 +94,7 @@ def test_pauses_rise_from_half_a_second_to_three(chance):
 
 
 def test_an_outage_of_days_does_not_end_in_an_overflow():
-    assert isinstance(lost(Probing(1_000_000), RULE, now=1.0, chance=0.0, is_probe=True), Open)
+    assert isinstance(lost(Probing(1_000_000), RULE, now=1.0, took_s=0, chance=0.0, is_probe=True), Open)
 
 
 class BreakerMachine(RuleBasedStateMachine):
@@ -104,7 +117,7 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         is_probe = not isinstance(self.state, Closed)
         self.state = entered(self.state)
-        self.calls.append(is_probe)
+        self.calls.append((self.now, is_probe))
 
     @precondition(lambda self: self.calls)
     @rule(which=st.integers(0, 99))
@@ -115,11 +128,11 @@ class BreakerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.calls)
     @rule(which=st.integers(0, 99), chance=st.floats(0, 1, exclude_max=True))
     def lose(self, which, chance):
-        is_probe = self.calls.pop(which % len(self.calls))
-        before = self.state
-        self.state = lost(before, RULE, now=self.now, chance=chance, is_probe=is_probe)
+        began, is_probe = self.calls.pop(which % len(self.calls))
+        took_s, before = self.now - began, self.state
+        self.state = lost(before, RULE, now=self.now, took_s=took_s, chance=chance, is_probe=is_probe)
         if isinstance(before, Closed):
-            self.lost_in_a_row.append(self.now)
+            self.lost_in_a_row += [self.now] * (3 if took_s > RULE.slow_s else 1)
             recent = [at for at in self.lost_in_a_row if self.now - at < RULE.within_s]
             assert isinstance(self.state, Open) is (len(recent) >= RULE.failures)
         if isinstance(self.state, Open):
@@ -133,7 +146,7 @@ class BreakerMachine(RuleBasedStateMachine):
     @invariant()
     def somebody_is_on_the_way_while_it_waits_for_a_probe(self):
         if isinstance(self.state, Probing):
-            assert any(self.calls)
+            assert any(is_probe for _, is_probe in self.calls)
             assert not admits(self.state, now=self.now)
 
 
