@@ -60,6 +60,8 @@ def _usage(error: typer.BadParameter) -> str:
     if "\n" in message or not message:  # no words at all: this is the help, where it was not shown already
         return message
     where = "aftercare" if error.ctx is None else error.ctx.command_path
+    if message.endswith(("?", "!")):
+        return f"aftercare: {message} See {where} --help"
     return f"aftercare: {message.rstrip('.')}; see {where} --help"
 
 

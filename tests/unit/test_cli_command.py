@@ -34,6 +34,7 @@ def test_every_word_has_help(word):
             "Option '--sample' requires an argument",
         ),
         (("doctor", "-o", "xml"), "'xml' is not one of 'table', 'json'; see aftercare doctor --help\n"),
+        (("doctr",), "aftercare: No such command 'doctr'. Did you mean 'doctor'? See aftercare --help\n"),
         (("db", "current"), "aftercare: DATABASE_URL is not set\n"),
         (("events", "watch"), "aftercare: DATABASE_URL is not set\n"),
     ],
