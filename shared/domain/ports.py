@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from shared.domain.dead_letters import DeadLetter
-from shared.domain.events import Event
-from shared.domain.knowledge import Receipt, Write
+if TYPE_CHECKING:  # who wants a clock does not load what the others speak of
+    from shared.domain.dead_letters import DeadLetter
+    from shared.domain.events import Event
+    from shared.domain.knowledge import Receipt, Write
 
 
 class Clock(Protocol):

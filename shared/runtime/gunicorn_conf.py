@@ -14,12 +14,16 @@ import sys
 from gunicorn.arbiter import Arbiter
 
 from shared.domain.errors import ConfigurationError
-from shared.runtime.flaskless import flaskless
-from shared.runtime.worker import ServerLog, Worker
+from shared.runtime.stand_ins import stand_ins
 
 gc.disable()  # nothing that is imported is garbage, and looking for some takes a twentieth of a cold start
-with flaskless():
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read the metadata of every package for one
+with stand_ins():
+    import pg8000.native  # noqa: F401 - for the function, as the next one
+    import structlog  # noqa: F401
     from functions_framework.aio import create_asgi_app
+
+    from shared.runtime.worker import ServerLog, Worker
 
 bind = os.environ.get("APP_BIND") or f"0.0.0.0:{os.environ.get('PORT', '8080')}"
 worker_class = Worker
