@@ -21,10 +21,14 @@ class EventType:
     emitted_by: list[str] = field(default_factory=list)
     accepted_by: list[str] = field(default_factory=list)
 
+    @property
+    def about(self) -> str:
+        """The first paragraph of its model's documentation."""
+        return " ".join((self.model.__doc__ or "").split("\n\n", maxsplit=1)[0].split()).replace("``", "")
+
     def document(self) -> dict[str, Any]:
-        """For JSON output; ``about`` is the first paragraph of its model's documentation."""
-        about = " ".join((self.model.__doc__ or "").split("\n\n", maxsplit=1)[0].split()).replace("``", "")
-        return {"type": self.name, "emitted_by": self.emitted_by, "accepted_by": self.accepted_by, "about": about}
+        """For JSON output."""
+        return {"type": self.name, "emitted_by": self.emitted_by, "accepted_by": self.accepted_by, "about": self.about}
 
 
 class Catalogue:

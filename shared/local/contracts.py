@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.domain.contract import Contract
 from shared.domain.events import PING
 
 if TYPE_CHECKING:
-    from shared.local.reference import EventPage
+    from shared.commands.catalogue import EventType
+    from shared.domain.contract import Contract
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 # Where the schemas are published; `dataschema` of an event would be one of these.
@@ -24,7 +24,7 @@ _GROUP: Final = "dev.aftercare"
 _VERSION: Final = "1.0.0"
 
 
-def documents(catalogue: Mapping[str, EventPage]) -> dict[str, str]:
+def documents(catalogue: Mapping[str, EventType]) -> dict[str, str]:
     """Every file: its path below ``docs/`` to its text.
 
     Args:
@@ -42,13 +42,13 @@ def schema(event_type: str, model: type[Contract]) -> dict[str, Any]:
     return {"$schema": DIALECT, "$id": f"{BASE}/{event_type}.json", **described}
 
 
-def registry(catalogue: Mapping[str, EventPage]) -> dict[str, Any]:
+def registry(catalogue: Mapping[str, EventType]) -> dict[str, Any]:
     """The catalogue as xRegistry (message and schema definitions, 1.0-rc) has it."""
     messages = {
         event_type: {
             "messageid": event_type,
             "name": event_type,
-            "description": _about(page.model),
+            "description": page.about,
             "envelope": "CloudEvents/1.0",
             "envelopemetadata": {
                 "specversion": {"value": "1.0"},
@@ -68,7 +68,7 @@ def registry(catalogue: Mapping[str, EventPage]) -> dict[str, Any]:
     return {"specversion": "1.0-rc4", "registryid": "aftercare", "messagegroups": {_GROUP: group}}
 
 
-def asyncapi(catalogue: Mapping[str, EventPage]) -> dict[str, Any]:
+def asyncapi(catalogue: Mapping[str, EventType]) -> dict[str, Any]:
     """The catalogue as AsyncAPI 3.0 has it: a channel for each type, an operation for each function and type."""
     return {
         "asyncapi": "3.0.0",
@@ -76,9 +76,7 @@ def asyncapi(catalogue: Mapping[str, EventPage]) -> dict[str, Any]:
         "defaultContentType": "application/cloudevents+json",
         "channels": {event_type: _channel(event_type) for event_type in catalogue},
         "operations": dict(_operations(catalogue)),
-        "components": {
-            "messages": {event_type: _message(event_type, page.model) for event_type, page in catalogue.items()}
-        },
+        "components": {"messages": {event_type: _message(page) for event_type, page in catalogue.items()}},
     }
 
 
@@ -89,7 +87,7 @@ def _channel(event_type: str) -> dict[str, Any]:
     }
 
 
-def _operations(catalogue: Mapping[str, EventPage]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _operations(catalogue: Mapping[str, EventType]) -> Iterator[tuple[str, dict[str, Any]]]:
     for event_type, page in catalogue.items():
         for action, functions in (("send", page.emitted_by), ("receive", page.accepted_by)):
             for function in functions:
@@ -97,7 +95,7 @@ def _operations(catalogue: Mapping[str, EventPage]) -> Iterator[tuple[str, dict[
                 yield f"{function}.{action}.{event_type}", {"action": action, "channel": channel}
 
 
-def _message(event_type: str, model: type[Contract]) -> dict[str, Any]:
+def _message(page: EventType) -> dict[str, Any]:
     envelope = {
         "type": "object",
         "required": ["specversion", "id", "source", "type", "data"],
@@ -105,16 +103,11 @@ def _message(event_type: str, model: type[Contract]) -> dict[str, Any]:
             "specversion": {"const": "1.0"},
             "id": {"type": "string", "minLength": 1, "maxLength": 128},
             "source": {"type": "string", "format": "uri-reference", "minLength": 1},
-            "type": {"const": event_type},
+            "type": {"const": page.name},
             "time": {"type": "string", "format": "date-time"},
             "subject": {"type": "string"},
             "datacontenttype": {"const": "application/json"},
-            "data": {"$ref": f"schemas/{event_type}.json"},
+            "data": {"$ref": f"schemas/{page.name}.json"},
         },
     }
-    return {"name": event_type, "summary": _about(model), "payload": envelope}
-
-
-def _about(model: type[Contract]) -> str:
-    """The first paragraph of its documentation."""
-    return " ".join((model.__doc__ or "").split("\n\n", maxsplit=1)[0].split()).replace("``", "")
+    return {"name": page.name, "summary": page.about, "payload": envelope}

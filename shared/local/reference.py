@@ -12,7 +12,6 @@ import itertools
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
@@ -20,6 +19,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from shared.commands.catalogue import Catalogue, EventType
+from shared.commands.installed import InstalledFunction
 from shared.domain.contract import Contract
 from shared.local import contracts
 from shared.local.knative import manifests
@@ -37,15 +38,6 @@ a retry repeats it; `subject` is the incident. Unknown fields are refused, excep
 """
 
 
-@dataclass(slots=True)
-class EventPage:
-    """One type: its model, who emits it, who accepts it, and who subscribes to it."""
-
-    model: type[Contract]
-    emitted_by: list[str] = field(default_factory=list)
-    accepted_by: list[str] = field(default_factory=list)
-
-
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Every generated page: path to text."""
     deployed = manifests.load(root / "functions")
@@ -55,20 +47,14 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     return {root / "docs" / "events.md": _events(known, deployed), **machines, **readmes}
 
 
-def catalogue(root: Path) -> dict[str, EventPage]:
-    """All event types, from the ``ACCEPTS`` and ``EMITS`` of each function."""
-    found: dict[str, EventPage] = {}
-    for folder in sorted(path.parent for path in (root / "functions").glob("*/model.py")):
-        model = importlib.import_module(f"functions.{folder.name}.model")
-        function = folder.name.replace("_", "-")
-        for event_type, contract in model.EMITS.items():
-            found.setdefault(event_type, EventPage(contract)).emitted_by.append(function)
-        for event_type, contract in model.ACCEPTS.items():
-            found.setdefault(event_type, EventPage(contract)).accepted_by.append(function)
-    return dict(sorted(found.items()))
+def catalogue(root: Path) -> dict[str, EventType]:
+    """All event types of the functions below a root, by name."""
+    folders = sorted(path.parent.name for path in (root / "functions").glob("*/model.py"))
+    functions = [InstalledFunction(folder.replace("_", "-"), f"functions.{folder}") for folder in folders]
+    return {each.name: each for each in Catalogue(functions)}
 
 
-def _events(catalogue: Mapping[str, EventPage], deployed: Manifests) -> str:
+def _events(catalogue: Mapping[str, EventType], deployed: Manifests) -> str:
     lines = [_HEAD, "| type | from | to |", "|---|---|---|"]
     for event_type, page in catalogue.items():
         receivers = ", ".join(page.accepted_by) or _subscribers(event_type, deployed) or "anyone"

@@ -26,7 +26,10 @@ SAMPLES = [write_requested(), alert_resolved(), execution_verified(), remediatio
 
 def types_of(path):
     """The event types that a module writes out."""
-    texts = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_text(node)}
+    source = path.read_text(encoding="utf-8")
+    if TYPE_PREFIX not in source:
+        return set()
+    texts = {node.value for node in ast.walk(ast.parse(source)) if is_text(node)}
     return {text for text in texts if text.startswith(TYPE_PREFIX) and text != TYPE_PREFIX and " " not in text}
 
 
