@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,6 +36,46 @@ async def test_a_slot_is_done_once_whoever_is_stalled(own_database_url: str, red
 
     assert report.figures.problems == []
     assert report.notes == {"slots": 3, Trouble.STALL: 1, Trouble.RELAPSE: 1}
+
+
+async def test_a_tick_that_two_replicas_acknowledge_counts_once() -> None:
+    replicas = Replicas("", Path(), {"slow": {}, "quick": {}})
+    broker = Broker(replicas, Random(0), lambda: True)
+    slow, quick = _Answering(), _Answering()
+    quick.may_answer.set()
+    async with slow.at(replicas.url("slow")), quick.at(replicas.url("quick")):
+        ticking = asyncio.create_task(broker.tick())
+        await slow.is_asked.wait()
+        broker.leave("slow")
+        await ticking
+        slow.may_answer.set()
+        await broker.heard("slow")
+        broker.close()
+
+    assert broker.answers == {204: 3}
+    assert broker.acknowledged == {"tick-1", "tick-2"}
+
+
+class _Answering:
+    """A replica that acknowledges everything, once it may."""
+
+    def __init__(self) -> None:
+        self.is_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    @asynccontextmanager
+    async def at(self, url: str) -> AsyncIterator[None]:
+        place = urlsplit(url)
+        async with await asyncio.start_server(self._answer, place.hostname, place.port):
+            yield
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.is_asked.set()
+        await self.may_answer.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
 
 
 @pytest.mark.parametrize(

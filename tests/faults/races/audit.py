@@ -26,7 +26,7 @@ def audit(job: Job, entries: Entries, broker: Broker, collector: Collector, *, s
     answers = broker.answers
     figures = Figures(
         attempted=slots * replicas,
-        acknowledged=sum(count for status, count in answers.items() if status in range(200, 300)),
+        acknowledged=len(broker.acknowledged),
         refused=sum(count for status, count in answers.items() if status is None or status >= 500),
     )
     figures.blame("forbidden", broker.early, "ticks were acknowledged while their slot was not done")

@@ -35,12 +35,14 @@ class Broker:
 
     Attributes:
         answers: by status, how many; None for none at all.
+        acknowledged: ids of ticks that were, whether once or, by a replica that was left, once more.
         early: ticks that were acknowledged while the slot was not done.
         blamed: ticks that were answered as if they could never work.
     """
 
     def __init__(self, replicas: Replicas, random: Random, is_done: Callable[[], bool]) -> None:
         self.answers: Final[Counter[int | None]] = Counter()
+        self.acknowledged: Final[set[str]] = set()
         self.early: Final[list[str]] = []
         self.blamed: Final[list[str]] = []
         self._replicas: Final = replicas
@@ -119,6 +121,7 @@ class Broker:
             status = (await self._posts.post(f"{self._replicas.url(name)}/", _HEADERS, body)).status
         self.answers[status] += 1
         if status in _ACCEPTED:
+            self.acknowledged.add(event.id)
             self.early.extend([] if self._is_done() else [event.id])
         elif status is not None and status not in _TRANSIENT:
             self.blamed.append(f"{event.id} {status}")

@@ -16,7 +16,7 @@ from tests.faults.rounds import Report
 from tests.faults.stage import Stage
 from tests.faults.verification.rounds import sweep
 
-_SLOTS: Final = 24
+SLOTS: Final = 24
 _SIZES: Final = (2, 3, 4)
 _DATABASE: Final = "races"
 
@@ -28,6 +28,7 @@ class RacesCampaign:
     name: str = "races"
     does: str = "the same tick for 2 to 4 replicas at once, whoever has the slot kill -9 or stalled past its lease"
     share: int = len(JOBS) * len(_SIZES)
+    whole: int = 3 * len(JOBS) * len(_SIZES)  # 648 slots
     shows: tuple[str, ...] = ("acknowledged", "refused")
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:
@@ -35,7 +36,7 @@ class RacesCampaign:
         lap, turn = divmod(number, len(JOBS))
         job = JOBS[turn]
         source = stage.planted.get(job.function)
-        plan = Plan(job=job, replicas=_SIZES[lap % len(_SIZES)], troubles=[None] * _SLOTS, source=source)
+        plan = Plan(job=job, replicas=_SIZES[lap % len(_SIZES)], troubles=[None] * SLOTS, source=source)
         place = Place(
             database_url=await asyncio.to_thread(own_database, stage.postgres, _DATABASE),
             redis_url=stage.redis.url,
