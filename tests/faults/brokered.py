@@ -88,6 +88,7 @@ class BrokeredCampaign:
     does: str
     script: Callable[[BrokeredRound], Awaitable[None]]
     share: int
+    whole: int
     time_scale: float
     shows: tuple[str, ...] = ("acknowledged", "refused")
     wiring: Wiring = field(default_factory=lambda: Wiring(proxied=True, brokered=True))

@@ -179,6 +179,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="PostgreSQL kill -9 under load",
         script=_postgres,
         share=40,
+        whole=300,  # kill -9 of PostgreSQL
         shows=("deferred",),
     ),
     Campaign(
@@ -186,6 +187,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="km-write kill -9 under load, with and without PostgreSQL",
         script=_writer,
         share=24,
+        whole=300,  # with alert-bridge 500 kill -9 of a function, at any instant
         shows=("refused",),
     ),
     Campaign(
@@ -193,6 +195,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="alert-bridge kill -9 under webhooks",
         script=_bridge,
         share=20,
+        whole=200,  # see km-write
         clients={WRITER: 3, BRIDGE: 10},
         watched=BRIDGE,
         shows=("refused",),
@@ -202,6 +205,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="backfill-reconcile or a store kill -9, twice in a drain",
         script=_drain,
         share=16,
+        whole=100,  # 200 kill -9 while letters are replayed
         shows=("deferred",),
     ),
     Campaign(
@@ -209,6 +213,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="PostgreSQL and Redis down together",
         script=_both,
         share=30,
+        whole=60,  # outages of both stores
         shows=("refused",),
     ),
     Campaign(
@@ -216,6 +221,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="Redis kill -9 or stalled while events are deferred to it",
         script=_redis,
         share=16,
+        whole=66,  # with redis-states and no-aof 200 troubles of Redis
         shows=("deferred", "refused"),
     ),
     Campaign(
@@ -223,6 +229,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="Redis without AOF, PostgreSQL kill -9",
         script=_forgetful,
         share=8,
+        whole=32,  # see redis
         shows=("refused",),
     ),
     Campaign(
@@ -230,6 +237,7 @@ CAMPAIGNS: Final[tuple[AnyCampaign, ...]] = (
         does="km-write SIGTERM with every client waiting",
         script=_sigterm,
         share=10,
+        whole=200,  # SIGTERM
         clients={WRITER: 12},
     ),
     redis_states.CAMPAIGN,

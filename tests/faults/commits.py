@@ -16,13 +16,13 @@ from tests.faults.load import Stuck, until
 from tests.faults.proxy.postgres import Cut
 from tests.faults.stage import Wiring
 
-_CUTS: Final = 25  # of each kind, in a round
+CUTS: Final = 25  # of each kind, in a round
 _BETWEEN_EVENTS_S: Final = 0.02
 _PATIENCE_S: Final = 30.0
 
 
 async def _script(round_: BrokeredRound) -> None:
-    kinds = [True, False] * _CUTS
+    kinds = [True, False] * CUTS
     round_.random.shuffle(kinds)
     documents = round_.documents()
     for after in kinds:
@@ -49,6 +49,7 @@ CAMPAIGN: Final = BrokeredCampaign(
     does="the line to PostgreSQL cut before or after COMMIT, events sent again by a broker",
     script=_script,
     share=20,
+    whole=500 // CUTS,  # 500 cuts of each kind
     time_scale=0.01,
     wiring=Wiring(proxied=True, brokered=True, settings={"DEFER": "off", "KM_RETRY_MAX": "1"}),
 )

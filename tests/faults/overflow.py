@@ -59,6 +59,7 @@ CAMPAIGN: Final = Campaign(
     does="more events than the dead letter stream may hold, PostgreSQL kill -9",
     script=_script,
     share=6,
+    whole=12,  # times twice as much as the stream may hold
     clients={WRITER: 40, BRIDGE: 1, RECONCILER: 1},
     shows=("deferred", "refused"),
     wiring=Wiring(settings={"DLQ_MAX_ENTRIES": str(_CAP)}),

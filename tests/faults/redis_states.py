@@ -75,6 +75,7 @@ CAMPAIGN: Final = Campaign(
     does="Redis full, read only, loading, stalled or not heard, PostgreSQL up and down",
     script=_script,
     share=36,
+    whole=102,  # each state 17 times; see redis
     shows=("deferred", "refused"),
     wiring=Wiring(proxied=True),
 )

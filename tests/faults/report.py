@@ -17,7 +17,9 @@ _CLEAR_LINE: Final = "\r\x1b[K"
 CAMPAIGNS_PAGE: Final = """# Reliability, counted
 
 What one run of `make chaos` printed, written by the run itself: `make chaos ARGS="--page docs/reliability.md"`. Give it
-the seed to repeat what is done and when; what the machine makes of it differs a little each time.
+the seed to repeat what is done and when; what the machine makes of it differs a little each time. This is what fits
+into half an hour: `make chaos ARGS=--whole` takes hours for hundreds of rounds of each kind and half an hour of soak, a
+campaign at a time with `ARGS="--whole --only NAME"`.
 
 *acked* were answered with a 2xx. *lost* of them are not in PostgreSQL in the end, *dup* had their effect twice,
 *forbid* were acknowledged while nothing durable was within reach, *wrong* and *unexp* are there and should not be so.

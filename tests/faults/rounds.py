@@ -87,6 +87,7 @@ class Campaign:
         does: what happens in a round, in a few words.
         script: what happens in a round.
         share: how many of the default rounds.
+        whole: how many rounds are a whole volume, which may take hours; each says beside it what that comes to.
         clients: by function, how many there are.
         watched: the function whose silence is measured.
         shows: counters that must move, or the campaign has shown nothing.
@@ -97,6 +98,7 @@ class Campaign:
     does: str
     script: Callable[[Round], Awaitable[None]]
     share: int
+    whole: int
     clients: Mapping[str, int] = field(default_factory=lambda: {WRITER: 9, BRIDGE: 2, RECONCILER: 1})
     watched: str = WRITER
     shows: tuple[str, ...] = ("acknowledged",)

@@ -149,16 +149,17 @@ class GiteaSimulator(Simulator):
         states = _STATES.get(asked.get("state", ""), ("open",))
         pulls = {"pulls": (True,), "issues": (False,)}.get(asked.get("type", ""), (True, False))
         since, before = instant(asked.get("since")), instant(asked.get("before"))
-        word = asked.get("q", "").strip().lower()
-        known = self.issues[: self.indexed] if word else self.issues
+        keyword = asked.get("q", "").strip()
+        known = self.issues[: self.indexed] if keyword else self.issues
         found = [
             issue
             for issue in reversed(known)
-            if issue.state in states
+            if not issue.is_deleted
+            and issue.state in states
             and issue.is_pull in pulls
             and (since is None or issue.at >= since)
             and (before is None or issue.at <= before)
-            and word in f"{issue.title} {issue.body}".lower()
+            and issue.mentions(keyword)
         ]
         return page(request, [self._shown(issue, request) for issue in found])
 
@@ -216,7 +217,7 @@ class GiteaSimulator(Simulator):
     def _issue(self, request: Request, *, or_else: int) -> Issue:
         """The issue of that number, or what Gitea answers when there is none."""
         number = request.path_params["number"]
-        issue = next((issue for issue in self.issues if issue.number == number), None)
+        issue = next((issue for issue in self.issues if issue.number == number and not issue.is_deleted), None)
         if issue is None:
             raise Refusal(or_else, f"issue does not exist [id: 0, repo_id: 1, index: {number}]")
         return issue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,7 @@ class Issue:
     Attributes:
         is_locked: only those who may write to the repository may comment; the token's user may not.
         depends: on another issue that is open.
+        is_deleted: the API shows it no more, and gives its number to no other.
         login: of who opened it.
     """
 
@@ -103,9 +105,15 @@ class Issue:
     is_pull: bool = False
     is_locked: bool = False
     depends: bool = False
+    is_deleted: bool = False
     login: str = "aftercare"
     comments: list[Comment] = field(default_factory=list)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def mentions(self, keyword: str) -> bool:
+        """Whether the search finds it: Gitea's own index has words, not marks, of the title, the text and comments."""
+        texts = [self.title, self.body, *(comment.body for comment in self.comments)]
+        return any(_words(keyword) in _words(text) for text in texts)
 
     def edit(self, *, title: str | None = None, body: str | None = None, state: str | None = None) -> None:
         """Change it as its form allows.
@@ -151,6 +159,11 @@ def bound(body: bytes, form: Form) -> dict[str, Any]:
         if not given.get(name):
             raise Refusal(422, f"[{name.title()}]: Required")
     return given
+
+
+def _words(text: str) -> str:
+    """One after the other, so that a phrase is found as a whole; every text has the empty one."""
+    return " ".join(["", *re.findall(r"\w+", text.lower()), ""])
 
 
 def _told(at: datetime) -> str:

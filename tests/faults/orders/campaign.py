@@ -33,6 +33,7 @@ class OrdersCampaign:
     name: str = "orders"
     does: str = "an incident's six events in all 720 orders, repeated, through alert-bridge and km-write"
     share: int = _PARTS
+    whole: int = 3 * _PARTS  # every order three times, each time with other repetitions
     shows: tuple[str, ...] = ("acknowledged",)
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:

@@ -58,4 +58,5 @@ BUGS: Final = (
     Bug("verdict_by_text", campaign="verification", symptom="false_success", function=VERIFIER),
     Bug("promised_in_memory", campaign="verification", symptom="lost", function=VERIFIER),
     Bug("fail_open", campaign="races", symptom="wrong", function="governance-check", folder="tests/faults/races"),
+    Bug("searched_by_keyword", campaign="steps", symptom="duplicated", function="gitops-issue"),
 )

@@ -29,11 +29,13 @@ class StepsCampaign:
     name: str = "steps"
     does: str = "each function kill -9 at every round trip to its servers"
     share: int = len(SUBJECTS)
+    whole: int = 25 * len(SUBJECTS)  # every failpoint 25 times
     shows: tuple[str, ...] = ("acknowledged", "refused")
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:  # noqa: ARG002 - nothing is left to chance
         """One round, on a database of its own; as many as there are subjects find every failpoint."""
-        subject = SUBJECTS[number % len(SUBJECTS)]
+        subjects = [each for each in SUBJECTS if each.service in stage.planted] or SUBJECTS
+        subject = subjects[number % len(subjects)]
         url = await asyncio.to_thread(own_database, stage.postgres, _DATABASE)
         folder = stage.logs / f"steps-{number}"
         subject = replace(subject, source=stage.planted.get(subject.service))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from functions.gitops_issue.drafts import Draft
 from shared.local.simulators.gitea import GiteaSimulator
 from shared.local.simulators.simulator import Simulator
 from shared.local.simulators.telegram import Chat, TelegramSimulator
@@ -43,11 +44,19 @@ class Outside:
         """Where a function finds them."""
         return {name: f"http://127.0.0.1:{proxy.port}" for name, proxy in self.proxies.items()}
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def begin(self, neighbour: Draft | None, *, searchable: bool) -> None:
+        """Begin anew.
+
+        Args:
+            neighbour: an issue that Gitea has.
+            searchable: its search has been fed with that one; what comes later it will not know in time.
+        """
         self.sink.forget()
         self.gitea.issues.clear()
         self.telegram.posted.clear()
+        if neighbour is not None:
+            self.gitea.add_issue(neighbour.title, neighbour.body)
+        self.gitea.indexed = len(self.gitea.issues) if searchable else 0
 
     def seen(self, mark: str | None) -> Counter[str]:
         """Issues, messages and events by type; of those that have the mark, if it is said. A labelled repeat is none.

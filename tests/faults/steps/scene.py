@@ -46,10 +46,10 @@ class Scene:
     database_url: str
     http: httpx.AsyncClient
 
-    async def begin(self, mark: str) -> None:
+    async def begin(self, mark: str, *, searchable: bool = True) -> None:
         """Forget everything, and make what the function works on."""
         await self.stores.begin(self.subject.rows, self.subject.letters(mark))
-        self.outside.forget()
+        self.outside.begin(self.subject.neighbour(mark), searchable=searchable)
 
     async def ask(self, mark: str) -> int:
         """Its status; 0 without an answer."""
@@ -141,7 +141,7 @@ async def staged(
         replicas = Replicas(subject.composition, folder, {subject.service: settings})
         await asyncio.to_thread(replicas.__enter__)
         stack.push(replicas.__exit__)
-        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=_PATIENCE_S))
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, verify=False, timeout=_PATIENCE_S))
         proxies = {"DATABASE_URL": postgres, "REDIS_URL": redis, **around.proxies}
         yield Scene(subject, replicas, proxies, around, stores, database_url, http)
 

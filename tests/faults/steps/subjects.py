@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from functions.drift_check.model import REQUEST_TYPE
+from functions.gitops_issue.core.policy import Policy
+from functions.gitops_issue.drafts import Draft, Locale, Writer
+from functions.gitops_issue.proposals import Assessor
+from shared.domain.contract import validated
 from shared.domain.dead_letters import KNOWLEDGE_STREAM, DeadLetter
 from shared.domain.events import PING, Event
 from shared.domain.failures import Failure, FailureClass
+from shared.domain.remediations import RemediationProposed
 from shared.testing.clocks import NOON
 from shared.testing.events import firing, remediation_approved, sample, webhook, write_requested
 from shared.testing.gitops import remediation_proposed
@@ -24,6 +29,7 @@ INSERT INTO playbooks (playbook_id, trust_score, verified_count, failed_count, l
 VALUES ('doomed', 0.1, 10, 10, now())
 """
 _HOUR: Final = "3600"
+_ASSESS: Final = Assessor(policy=Policy(), writer=Writer.of(Locale.EN), checks=True, opens=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ class Subject:
         ticked: whether a tick goes on with what is left.
         rows: a statement that makes what it works on.
         letters: dead letters that it works on, by the mark.
+        neighbour: the issue of another plan that is there already, and much like the one of this mark.
         settings: shorter than in production where nothing but time would pass, or needed.
         source: the composition that is started, if not the one that ships.
     """
@@ -51,6 +58,7 @@ class Subject:
     ticked: bool = False
     rows: str | None = None
     letters: Callable[[str], Sequence[DeadLetter]] = lambda _mark: ()
+    neighbour: Callable[[str], Draft | None] = lambda _mark: None
     settings: Mapping[str, str] = field(default_factory=dict)
     source: str | None = None
 
@@ -88,6 +96,17 @@ def _letters(mark: str) -> Sequence[DeadLetter]:
     return [DeadLetter(event=e, fn="km-write", failure=down, attempts=1, first_failed_at=NOON) for e in events]
 
 
+def _proposal(mark: str, **changes: str) -> Event:
+    return remediation_proposed(id=mark, command=f"kubectl drain {mark} --ignore-daemonsets -n prod", **changes)
+
+
+def _neighbour(mark: str) -> Draft | None:
+    """What another plan for the same node is to be reviewed in: its title is the same, and its digest is not."""
+    other = _proposal(mark, target_state="It has another disk.")
+    _, draft = _ASSESS(validated(RemediationProposed, other.data))
+    return draft
+
+
 _SLOT: Final[Mapping[str, Any]] = {"ask": tick, "traced": False}
 _WATCHED: Final = [{"configmap": {"path": "FOLDER/configmap.yaml"}, "settings": {"path": "FOLDER/settings.py"}}]
 _RECONCILER: Final = {
@@ -107,10 +126,9 @@ SUBJECTS: Final = (
     Subject(
         name="gitops-issue",
         function="gitops_issue",
-        ask=lambda mark: structured(
-            remediation_proposed(id=mark, command=f"kubectl drain {mark} --ignore-daemonsets -n prod")
-        ),
+        ask=lambda mark: structured(_proposal(mark)),
         ticked=True,
+        neighbour=_neighbour,
         settings={"GITEA_API_TOKEN": "token", "GITEA_REPO_OWNER": "sre", "GITEA_REPO_NAME": "changes"},
     ),
     Subject(

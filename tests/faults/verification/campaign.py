@@ -17,7 +17,7 @@ from tests.faults.verification.books import Books
 from tests.faults.verification.executor import Executor
 from tests.faults.verification.replicas import Replicas
 from tests.faults.verification.rounds import Round, sweep
-from tests.faults.verification.steps import Blow, Plan, plan
+from tests.faults.verification.steps import STEPS, Blow, Plan, plan
 from tests.faults.verification.subjects import LATER, Plot, cast
 
 _SOURCE: Final = "tests/faults/verification_main.py"
@@ -33,6 +33,7 @@ class VerificationCampaign:
     name: str = "verification"
     does: str = "verify-execution kill -9, SIGTERM or stalled at every step of a verification"
     share: int = 45
+    whole: int = 25 * len(STEPS)  # 25 blows at each step
     shows: tuple[str, ...] = ("acknowledged", "deferred", "refused")
 
     async def play(self, stage: Stage, collector: Collector, *, seed: str, number: int) -> Report:
