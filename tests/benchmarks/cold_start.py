@@ -27,7 +27,7 @@ _IMPORT_ROUNDS = 5
 _NOT_IN_AN_IMAGE = ("rich", "pygments", "greenlet", "cryptography")
 _SERVER = ["-m", "gunicorn", "functions_framework.aio:app"]
 _CONFIGURATION = "shared/runtime/gunicorn_conf.py"
-_IMPORTS = "import gunicorn.app.wsgiapp, gunicorn.arbiter, uvicorn_worker, uvloop, httptools, functions_framework.aio"
+_IMPORTS = "import gunicorn.app.wsgiapp, uvloop, httptools, shared.runtime.gunicorn_conf"
 _IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)")
 
 
