@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -102,11 +103,17 @@ def expanded(word: str, arguments: dict[str, str]) -> str:
 
 def link(package: str, into: Path) -> None:
     """Make an installed package importable from a folder; what this machine's lock leaves out cannot be."""
+    for place in places(package):
+        if not (into / place.name).exists():
+            (into / place.name).symlink_to(place)
+
+
+@cache
+def places(package: str) -> list[Path]:
+    """Where the modules of a package are installed."""
     try:
-        files = metadata.files(package) or []
+        distribution = metadata.distribution(package)
     except metadata.PackageNotFoundError:
-        return
-    for file in files:
-        top = file.parts[0]
-        if top not in ("..", "__pycache__") and not (into / top).exists():
-            (into / top).symlink_to(Path(str(metadata.distribution(package).locate_file(top))))
+        return []
+    tops = {file.parts[0]: None for file in distribution.files or []}
+    return [Path(str(distribution.locate_file(top))) for top in tops if top not in ("..", "__pycache__")]

@@ -51,8 +51,13 @@ def render(folder: Path) -> str:
     return done.stdout
 
 
+def parsed(text: str) -> list[Any]:
+    """The documents of a YAML text."""
+    return list(yaml.load_all(text, Loader=_LOADER))
+
+
 def rendered(folder: Path) -> Rendered:
-    return Rendered(tuple(yaml.load_all(render(folder), Loader=_LOADER)))
+    return Rendered(tuple(parsed(render(folder))))
 
 
 def overlay(folder: Path, components: Iterable[str]) -> Path:

@@ -29,10 +29,11 @@ def cloned(server: EmbeddedPostgres, template: str, name: str) -> Iterator[str]:
     server.drop_database(name)
 
 
-def deserted(url: str) -> str:
-    """The same address; whoever was left there may no longer write, nor hold a lock."""
+def vacated(url: str) -> str:
+    """The same address; whoever was left there may no longer write, nor hold a lock, and no table has a row."""
     with reading(url) as rows:
         rows(_ALONE)
+        rows(_EMPTY)
     return url
 
 

@@ -8,10 +8,9 @@ import tomllib
 
 import grimp
 import pytest
-import yaml
 
 from shared.local import materials, stack
-from tests.rendering import BASE, ROOT, container, pod
+from tests.rendering import BASE, ROOT, container, parsed, pod
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FUNCTIONS = sorted(path.parent.name for path in BASE.glob("*/main.py"))
@@ -127,7 +126,7 @@ def test_the_watchdog_starts_what_a_manifest_starts():
 
 def services():
     for path in BASE.glob("*/knative.yaml"):
-        yield from (each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each["kind"] == "Service")
+        yield from (each for each in parsed(path.read_text(encoding="utf-8")) if each["kind"] == "Service")
 
 
 def test_the_commands_that_make_the_images():

@@ -5,20 +5,19 @@ from __future__ import annotations
 import importlib
 
 import pytest
-import yaml
 
 from shared.adapters.kubernetes import api
 from shared.local.knative.manifest_shapes import conform
 from shared.runtime.settings import Settings
 from tests.manifest_kinds import KINDS
-from tests.rendering import BASE, COMPONENTS, ROOT, Rendered, environment, pod
+from tests.rendering import BASE, COMPONENTS, ROOT, Rendered, environment, parsed, pod
 
 OPENFAAS = ROOT / "templates" / "openfaas" / "rbac.yaml"
 EVERYONE = {path.parent.name.replace("_", "-") for path in BASE.glob("*/__init__.py")}
 
 
 def documents(*files):
-    return Rendered(tuple(each for file in files for each in yaml.safe_load_all(file.read_text(encoding="utf-8"))))
+    return Rendered(tuple(each for file in files for each in parsed(file.read_text(encoding="utf-8"))))
 
 
 RIGHTS = documents(BASE / "rbac.yaml")

@@ -14,11 +14,9 @@ from functions.km_write.settings import Settings as KmWriteSettings
 from shared.local import stack
 from shared.local.knative.manifest_shapes import conform
 from tests.manifest_kinds import STACK, STACK_FUNCTION
-from tests.rendering import BASE, ROOT, container, environment, pod, secrets
+from tests.rendering import BASE, ROOT, container, environment, parsed, pod, secrets
 
-MANIFESTS = {
-    path.parent.name: list(yaml.safe_load_all(path.read_text(encoding="utf-8"))) for path in BASE.glob("*/knative.yaml")
-}
+MANIFESTS = {path.parent.name: parsed(path.read_text(encoding="utf-8")) for path in BASE.glob("*/knative.yaml")}
 LOADED = stack.load(environ={})
 COMMON = yaml.safe_load((ROOT / "templates/openfaas/environment.yml").read_text(encoding="utf-8"))["environment"]
 SECRETS = "/var/openfaas/secrets/"

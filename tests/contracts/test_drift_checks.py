@@ -17,7 +17,7 @@ from shared.domain.errors import Unprocessable
 from shared.domain.events import Event, derived_id
 from shared.domain.slots import Done, Mine, Slot, Taken
 from shared.testing.clocks import NOON, FakeClock
-from tests.tables import emptied, opened, reading
+from tests.tables import opened, reading
 
 INTERVAL_S = 900.0
 REMIND_S = 3600.0
@@ -103,7 +103,7 @@ def place(request):
         checks = MemoryChecks()
         yield checks, lambda: [each.type for each in checks.announced.values()]
         return
-    url = emptied(request.getfixturevalue("database_url"))
+    url = request.getfixturevalue("database_url")
     with opened(url) as database, reading(url) as rows:
         yield postgres_checks(database), lambda: [row[0] for row in rows("SELECT event_type FROM outbox ORDER BY id")]
 

@@ -33,7 +33,7 @@ from shared.domain.governance import (
 from shared.domain.slots import Done, Mine, Taken
 from shared.testing.clocks import FakeClock
 from shared.testing.governance import SLOT_S, MemoryLedger
-from tests.tables import emptied, opened, reading
+from tests.tables import opened, reading
 
 POLICY = Policy(ownership={"lead": "knowledge-team", "human_owner": "ada"})
 PAUSE_S = 3600.0
@@ -117,7 +117,7 @@ def place(request):
     if request.param == "memory":
         yield InMemory()
         return
-    url = emptied(request.getfixturevalue("database_url"))
+    url = request.getfixturevalue("database_url")
     with opened(url) as database, reading(url) as rows:
         yield InPostgres(database, rows)
 

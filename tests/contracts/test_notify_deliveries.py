@@ -14,7 +14,7 @@ from functions.notify.handler import Planned
 from shared.domain.errors import Unprocessable
 from shared.testing.clocks import FakeClock
 from shared.testing.notify import MemoryDeliveries, alert_raised, drift_detected
-from tests.tables import emptied, opened, reading
+from tests.tables import opened, reading
 
 LEASE_S, REPEAT_S = 120, 86_400
 
@@ -63,7 +63,7 @@ def in_memory(_request):
 
 @contextmanager
 def in_postgres(request):
-    url = emptied(request.getfixturevalue("database_url"))
+    url = request.getfixturevalue("database_url")
     with opened(url) as database, reading(url) as rows:
         yield InPostgres(database, rows)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pg8000.native import Connection as Driver
 
 from functions.verify_execution.captures import PostgresBaselines
 from functions.verify_execution.core.questions import Question
@@ -17,8 +15,6 @@ from functions.verify_execution.core.tickets import Ticket
 from functions.verify_execution.core.timetable import Check
 from functions.verify_execution.handler import Captured, Newer, Pending, Settled
 from functions.verify_execution.verifications import PostgresVerifications
-from shared.adapters.dsn import Dsn
-from shared.adapters.postgres import Database
 from shared.adapters.relay import Relay
 from shared.domain.errors import Unprocessable
 from shared.domain.events import from_structured
@@ -66,19 +62,13 @@ class InMemory:
     def waiting(self):
         return set(self.store.waiting)
 
-    def close(self):
-        pass
-
 
 class InPostgres:
-    def __init__(self, url):
-        dsn = Dsn.parse(url)
-        self._database = Database(dsn, application="test")
-        relay = Relay(self._database, None)
-        self.store = PostgresVerifications(self._database, relay, TIMING, announce=True, propose_rollbacks=True)
-        self.baselines = PostgresBaselines(self._database, relay, announce=True)
-        self._driver = Driver(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
-        self.rows = self._driver.run
+    def __init__(self, database, rows):
+        relay = Relay(database, None)
+        self.store = PostgresVerifications(database, relay, TIMING, announce=True, propose_rollbacks=True)
+        self.baselines = PostgresBaselines(database, relay, announce=True)
+        self.rows = rows
 
     def pass_time(self, seconds):
         self.rows(
@@ -106,45 +96,12 @@ class InPostgres:
             for id_, c in self.rows("SELECT execution_id, check_name FROM verifications WHERE state = 'pending'")
         }
 
-    def close(self):
-        self._driver.close()
-        self._database.close()
 
-
-@contextmanager
-def in_memory(_request):
-    yield InMemory()
-
-
-@contextmanager
-def in_postgres(request):
-    made = InPostgres(request.getfixturevalue("tables"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def database(postgres_server, migrated_template):
-    """One database for all of this module: a copy for each of its tests would take most of their time."""
-    yield postgres_server.create_database("test_verifications", template=migrated_template)
-    postgres_server.drop_database("test_verifications")
-
-
-@pytest.fixture
-def tables(database):
-    """The same, empty."""
-    dsn = Dsn.parse(database)
-    driver = Driver(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
-    for table in ("inbox", "outbox", "verifications", "auto_repair_executions", "playbooks", "incident_evidence"):
-        driver.run(f"DELETE FROM {table}")
-    driver.close()
-    return database
-
-
-@pytest.fixture(params=[in_memory, in_postgres], ids=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres"])
 def place(request):
-    with request.param(request) as made:
-        yield made
+    if request.param == "memory":
+        return InMemory()
+    return InPostgres(request.getfixturevalue("database"), request.getfixturevalue("rows"))
 
 
 @pytest.fixture

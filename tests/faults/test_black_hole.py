@@ -26,7 +26,7 @@ SETTINGS = {"AUTH_MODE": "network", "DATABASE_THREADS": str(THREADS), "KM_WRITE_
 
 @pytest.fixture
 async def http():
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=30) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ import sys
 import httpx
 import pytest
 
+from shared.local.knative import broker
 from tests.integration.brokering import (
     REQUESTED,
     SINK,
@@ -220,23 +221,33 @@ async def test_what_was_owed_for_a_trigger_that_is_gone_is_dropped(tmp_path):
     }
 
 
+NOWHERE = ("--subscriber", "sink=http://127.0.0.1:1")
+UNSAID = "A trigger delivers to worker: say where it listens"
+
+
+async def test_it_says_why_it_does_not_start(tmp_path):
+    deployment(tmp_path, triggers())
+    running = await start(*arguments(tmp_path), *NOWHERE, stderr=asyncio.subprocess.PIPE)
+    _, error = await running.communicate()
+    assert running.returncode == 2
+    assert UNSAID in error.decode()
+    assert "Traceback" not in error.decode()
+
+
 @pytest.mark.parametrize(
-    ("options", "status", "message"),
+    ("options", "message"),
     [
-        ([], 2, "A trigger delivers to worker: say where it listens"),
-        (["--manifests", "/nonexistent"], 2, "/nonexistent/broker.yaml"),
-        (["--subscriber", "worker"], 2, "is not SERVICE=URL"),
-        (["--time-scale", "nan"], 2, "'nan' is not a number from 0 to 100"),
-        (["--data", "/dev/null/broker.db"], 2, "/dev/null/broker.db cannot be the broker's file"),
-        (["--data", __file__], 2, "file is not a database"),
+        ([], UNSAID),
+        (["--manifests", "/nonexistent"], "/nonexistent/broker.yaml"),
+        (["--subscriber", "worker"], "is not SERVICE=URL"),
+        (["--time-scale", "nan"], "'nan' is not a number from 0 to 100"),
+        (["--data", "/dev/null/broker.db"], "/dev/null/broker.db cannot be the broker's file"),
+        (["--data", __file__], "file is not a database"),
     ],
 )
-async def test_it_says_why_it_does_not_start(tmp_path, options, status, message):
+def test_it_names_what_is_wrong(tmp_path, capsys, options, message):
     deployment(tmp_path, triggers())
-    running = await start(
-        *arguments(tmp_path), "--subscriber", "sink=http://127.0.0.1:1", *options, stderr=asyncio.subprocess.PIPE
-    )
-    _, error = await running.communicate()
-    assert running.returncode == status
-    assert message in error.decode()
-    assert "Traceback" not in error.decode()
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(broker.main([*arguments(tmp_path), *NOWHERE, *options]))
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

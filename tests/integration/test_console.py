@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from shared.domain.dead_letters import KNOWLEDGE_STREAM, DeadLetter
 from shared.domain.failures import LOST_CONNECTION
 from shared.testing.events import write_requested
 from tests.deployed import deployed
-from tests.tables import reading
+from tests.tables import cloned, emptied, reading
 
 TOKEN = "t0ken"
 _ROWS = """
@@ -33,21 +34,38 @@ VALUES ('governance-check', now(), 'me', now(), now());
 """
 
 
-@pytest.fixture
-def console(tmp_path, database_url, durable_redis):
-    with deployed(
-        tmp_path,
-        "console",
-        auth_mode="bearer",
-        auth_token=TOKEN,
-        database_url=database_url,
-        redis_url=durable_redis.url,
-    ) as (place,):
+@contextmanager
+def serving(folder, database_url, redis_url):
+    stores = {"database_url": database_url, "redis_url": redis_url}
+    with deployed(folder, "console", auth_mode="bearer", auth_token=TOKEN, **stores) as (place,):
         yield place.url
 
 
+@pytest.fixture(scope="module")
+def database(postgres_server, migrated_template):
+    with cloned(postgres_server, migrated_template, "console") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory, database, redis_server):
+    with serving(tmp_path_factory.mktemp("console"), database, redis_server.url) as url:
+        yield url
+
+
+@pytest.fixture
+def console(postgres_server, database, durable_redis, process):
+    """Where it serves; its stores are empty."""
+    postgres_server.start()
+    emptied(database)
+    shown(process)  # it learns here that an earlier test has cut its line
+    return process
+
+
 def shown(url, path="/metrics", token=TOKEN):
-    return httpx.get(f"{url}{path}", headers={"authorization": f"Bearer {token}"}, timeout=10, trust_env=False)
+    return httpx.get(
+        f"{url}{path}", headers={"authorization": f"Bearer {token}"}, timeout=10, trust_env=False, verify=False
+    )
 
 
 def figures(url):
@@ -56,8 +74,8 @@ def figures(url):
     return {sample.series: sample.value for name in names for sample in samples(text, name)}
 
 
-def test_the_figures_are_those_of_the_rows(console, database_url, durable_redis):
-    with reading(database_url) as rows:
+def test_the_figures_are_those_of_the_rows(console, database, durable_redis):
+    with reading(database) as rows:
         rows(_ROWS)
     asyncio.run(_defer(durable_redis.url))
     found = figures(console)
@@ -80,15 +98,18 @@ def test_what_is_not_known_is_not_zero(console):
     assert "no data" in shown(console, "/").text
 
 
-def test_a_store_that_is_down_is_a_figure_and_hides_nothing_else(console, durable_redis, postgres_server):
-    durable_redis.stop()
-    found = figures(console)
-    assert found['aftercare_up{store="redis"}'] == 0
-    assert found["aftercare_outbox_events"] == 0
+def test_a_store_that_is_down_is_a_figure_and_hides_nothing_else(
+    tmp_path, database_url, durable_redis, postgres_server
+):
+    with serving(tmp_path, database_url, durable_redis.url) as console:
+        durable_redis.stop()
+        found = figures(console)
+        assert found['aftercare_up{store="redis"}'] == 0
+        assert found["aftercare_outbox_events"] == 0
 
-    durable_redis.start()
-    postgres_server.kill9()
-    found = figures(console)
+        durable_redis.start()
+        postgres_server.kill9()
+        found = figures(console)
     assert found['aftercare_up{store="postgresql"}'] == 0
     assert found['aftercare_dead_letters{stream="km:dlq"}'] == 0
 
@@ -97,7 +118,9 @@ def test_who_may_look(console):
     assert shown(console, token="wrong").status_code == 401
     assert shown(console, "/").headers["content-type"].startswith("text/html")
     assert shown(console, "/elsewhere").status_code == 400
-    answer = httpx.post(f"{console}/metrics", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False)
+    answer = httpx.post(
+        f"{console}/metrics", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False, verify=False
+    )
     assert answer.status_code == 400
     assert "nothing to POST" in answer.json()["detail"]
 

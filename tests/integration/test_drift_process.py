@@ -52,7 +52,7 @@ async def test_a_tick_and_a_request_from_the_cluster_to_the_outbox(tmp_path, dat
     (tmp_path / "settings.py").write_text(SETTINGS)
     check = {"configmap": LIVE, "settings": {"path": str(tmp_path / "settings.py")}}
     asked = {"configmap": LIVE, "settings": {"source": SETTINGS}}
-    async with simulator.serving() as kubernetes, httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with simulator.serving() as kubernetes, httpx.AsyncClient(trust_env=False, verify=False, timeout=30) as http:
         (tmp_path / "kubeconfig").write_text(kubeconfig(kubernetes))
         settings = {"AUTH_MODE": "network", "DATABASE_URL": database_url, "DRIFT_CHECKS": json.dumps([check])}
         settings |= {"KUBECONFIG": str(tmp_path / "kubeconfig"), "EVENT_SINK": "http://127.0.0.1:1/"}

@@ -36,7 +36,10 @@ async def test_a_whole_run_from_a_ping_to_the_outbox(tmp_path, database_url, red
         prometheus.scrape(metric, {}, value)
     with reading(database_url) as rows:
         rows(IDLE)
-        async with prometheus.serving() as prometheus_url, httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        async with (
+            prometheus.serving() as prometheus_url,
+            httpx.AsyncClient(trust_env=False, verify=False, timeout=30) as http,
+        ):
             settings |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PROMETHEUS_URL": prometheus_url}
             with deployed(tmp_path, "governance_check", **settings) as (place,):
                 ticked = await http.post(place.url, **structured(PINGED))

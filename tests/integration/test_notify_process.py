@@ -51,7 +51,9 @@ def notify(tmp_path, database_url, telegram):
                 ready=f"http://127.0.0.1:{port}/readyz",
             )
             await asyncio.to_thread(supervisor.start, program)
-            return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_S)
+            return httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=PATIENCE_S
+            )
 
         start.kill9 = supervisor.kill9
         start.log = lambda name="notify": (tmp_path / f"{name}.log").read_text()

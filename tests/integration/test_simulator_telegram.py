@@ -215,7 +215,10 @@ async def test_who_is_too_fast_is_told_how_long_to_wait(http, simulator):
 
 
 async def test_an_answer_may_get_lost_after_the_message_arrived(simulator):
-    async with simulator.serving() as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=5) as http:
+    async with (
+        simulator.serving() as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=5) as http,
+    ):
         assert (await http.post("/_simulator/lost-replies", json={"times": 1})).status_code == 204
         with pytest.raises(httpx.ReadTimeout):
             await http.post("/bot12:AA_bb/sendMessage", json={"chat_id": CHAT, "text": "x"}, timeout=0.1)
@@ -228,7 +231,7 @@ async def test_as_a_process():
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         url = (await child.stdout.readline()).decode().strip()
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=5) as http:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=5) as http:
             assert (await send(http, message_thread_id=7)).status_code == 200
             assert [each["text"] for each in (await http.get("/_simulator/messages")).json()] == ["x"]
     finally:

@@ -36,7 +36,7 @@ APPS = "/apis/apps/v1/namespaces/prod"
 async def talking(simulator, headers=None):
     async with (
         simulator.serving() as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, headers=headers, timeout=PATIENCE_S) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=False, headers=headers, timeout=PATIENCE_S) as http,
     ):
         yield http
 
@@ -49,7 +49,7 @@ async def process(name, *arguments):
     try:
         async with asyncio.timeout(PATIENCE_S):
             url = (await child.stdout.readline()).decode().strip()
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=PATIENCE_S) as http:
             yield http
     finally:
         child.terminate()
@@ -161,7 +161,7 @@ class TestKubernetes:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert await self.refusal(http, f"{APPS}/deployments/api", method=method) == (405, "MethodNotAllowed")
         for wrong in ({}, {"authorization": "Bearer x"}, {"authorization": "Basic token"}):
-            async with httpx.AsyncClient(base_url=http.base_url, headers=wrong) as stranger:
+            async with httpx.AsyncClient(base_url=http.base_url, headers=wrong, verify=False) as stranger:
                 assert await self.refusal(stranger, f"{APPS}/deployments/api") == (401, "Unauthorized")
         refused = await self.refusal(http, f"{APPS}/deployments", headers={"accept": "application/yaml"})
         assert refused == (406, "NotAcceptable")
@@ -492,7 +492,7 @@ class TestDocker:
 
 class TestService:
     def ask(self, service, path):
-        answer = httpx.get(service.url + path, trust_env=False)
+        answer = httpx.get(service.url + path, trust_env=False, verify=False)
         return answer.status_code, answer.text
 
     def test_it_really_breaks_and_a_restart_really_heals_it(self, tmp_path):
@@ -532,7 +532,7 @@ class TestService:
     def test_what_it_does_not_have_is_not_there(self, tmp_path):
         with ServiceProcess(tmp_path) as service:
             assert self.ask(service, "/nonsense")[0] == 404
-            assert httpx.post(f"{service.url}/nonsense", trust_env=False).status_code == 404
+            assert httpx.post(f"{service.url}/nonsense", trust_env=False, verify=False).status_code == 404
 
     def test_a_port_that_is_taken_is_said(self, tmp_path):
         with ServiceProcess(tmp_path / "one") as service:

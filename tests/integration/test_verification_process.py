@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pg8000.native import Connection as Driver
 
 from functions.verify_execution.captures import PostgresBaselines
 from functions.verify_execution.core.questions import Question
@@ -50,14 +49,6 @@ EVERYTHING = (
 @pytest.fixture
 def ended():
     return datetime.now(UTC) - timedelta(minutes=2)
-
-
-@pytest.fixture
-def rows(database_url):
-    dsn = Dsn.parse(database_url)
-    driver = Driver(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
-    yield driver.run
-    driver.close()
 
 
 @pytest.fixture
@@ -376,17 +367,14 @@ class TestTicks:
         assert len(ids) == len(set(ids)) == 60
         assert rows("SELECT DISTINCT fence, attempts FROM verifications") == [[2, 1]]
 
-    async def test_take_what_another_process_is_writing_at_this_moment_later(self, process, database_url, ended):
+    async def test_take_what_another_process_is_writing_at_this_moment_later(self, process, rows, ended):
         here = process()
         await here.release(await begin(here, completed(at=ended)))
-        dsn = Dsn.parse(database_url)
-        writer = Driver(dsn.user, unix_sock=dsn.unix_socket, database=dsn.database)
-        writer.run("BEGIN")
-        writer.run("SELECT 1 FROM verifications FOR UPDATE")
+        rows("BEGIN")
+        rows("SELECT 1 FROM verifications FOR UPDATE")
 
         assert await here.due(most=9) == []
-        writer.run("ROLLBACK")
-        writer.close()
+        rows("ROLLBACK")
         assert len(await here.due(most=9)) == 1
 
     async def test_a_redelivery_meets_a_tick(self, process, ended):

@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
@@ -134,9 +135,16 @@ def attempts(draw, sensor):
     return replace(attempt(good), sensor=sensor, result=result)
 
 
-@st.composite
-def snapshots(draw, plan):
-    return Snapshot(taken_at=AFTER, attempts=tuple(draw(attempts(sensor)) for sensor in plan))
+@cache  # a strategy that is made in each draw takes longer than what it draws
+def snapshots(plan):
+    made = st.tuples(*map(attempts, plan))
+    return made.map(lambda those: Snapshot(taken_at=AFTER, attempts=those))
+
+
+@cache
+def looks(plan):
+    """What may have been seen before the action and after it."""
+    return st.none() | snapshots(plan), st.lists(snapshots(plan), min_size=1, max_size=3)
 
 
 OWN = ["kubernetes", "docker", "probe"]
@@ -145,16 +153,17 @@ BESIDE = [sensor for sensor in INSTRUMENTS if sensor not in OWN]
 plans = st.tuples(
     st.lists(st.sampled_from(OWN), unique=True, min_size=1, max_size=2) | st.sampled_from([["probe"]] * 3 + [[]]),
     st.lists(st.sampled_from(BESIDE), unique=True, max_size=3),
-).map(lambda chosen: chosen[0] + chosen[1])
+).map(lambda chosen: (*chosen[0], *chosen[1]))
+actions = st.sampled_from([*[ActionKind.ROLLOUT_RESTART] * 40, *ActionKind]).map(action)
 
 
 @st.composite
 def cases(draw):
-    plan = draw(plans)
+    before, observed = looks(draw(plans))
     return Case(
-        before=draw(st.none() | snapshots(plan)),
-        observed=draw(st.lists(snapshots(plan), min_size=1, max_size=3)) if draw(st.integers(0, 20)) else [],
-        action=action(draw(st.sampled_from([*[ActionKind.ROLLOUT_RESTART] * 40, *ActionKind]))),
+        before=draw(before),
+        observed=draw(observed) if draw(st.integers(0, 20)) else [],
+        action=draw(actions),
         succeeded=draw(st.integers(0, 15)) > 0,
         finished_at=ACTED,
         soaked=draw(st.integers(0, 9)) > 0,
