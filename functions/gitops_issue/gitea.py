@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from functions.gitops_issue.core.approvals import Comment, Reading, seal
+from functions.gitops_issue.core.approvals import Comment, Gone, Reading, seal
 from functions.gitops_issue.drafts import Draft, Note
 from functions.gitops_issue.issues import Absent, Opened, Postponed, Refused, Uncertain
 from functions.gitops_issue.reviewing import Closed
@@ -47,7 +47,6 @@ _NOT_NOW: Final[Mapping[int, str]] = {
 _NOT_CLOSED: Final[Mapping[int, str]] = {
     **_NOT_NOW,
     HTTPStatus.FORBIDDEN: "Gitea does not let the token close issues (403); let its user write to the repository",
-    HTTPStatus.NOT_FOUND: "Gitea shows the token no such issue (404); was it moved or deleted?",
     HTTPStatus.PRECONDITION_FAILED: "the issue depends on another one that is open (412); close that first",
 }
 _NOT_THIS: Final = {
@@ -55,6 +54,7 @@ _NOT_THIS: Final = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "what answers at GITEA_API_URL does not take JSON (415)",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Gitea refuses the issue (422); check that GITEA_ISSUE_ASSIGNEES exist there",
 }
+_MISSING: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _UNREACHED: Final = {
     FailureKind.DENIED: "Gitea does not accept the token; set GITEA_API_TOKEN, with the scope write:issue",
     FailureKind.NOT_FOUND: _NOT_NOW[HTTPStatus.NOT_FOUND],
@@ -169,14 +169,14 @@ class GiteaForge:
         # Nobody saw it when it was opened, and it may have been edited since: it must be what was to be opened.
         return Opened(issue.review, seal(draft.title, draft.body), issue.user.login)
 
-    async def read(self, number: int) -> Reading | Postponed:
+    async def read(self, number: int) -> Reading | Gone | Postponed:
         """The comments, then the issue: whoever approved before an edit is not read as if after it."""
         path = f"{self._path}/issues/{number}"
         try:
             comments = (await self._endpoint.ask(_Comments, f"{path}/comments")).root
             issue = await self._endpoint.ask(_Issue, path)
         except CallFailed as failed:
-            return Postponed(_why(failed))
+            return await self._without(path, failed)
         said = [comment.said for comment in comments if comment.is_of_somebody]
         return Reading(comments=said, seal=issue.seal, is_closed=issue.state == "closed")
 
@@ -188,7 +188,7 @@ class GiteaForge:
             return []
         return sorted(issue.number for issue in found if issue.number != but and issue.user.login == author)
 
-    async def close(self, number: int, note: Note, *, author: str) -> Closed | Postponed:
+    async def close(self, number: int, note: Note, *, author: str) -> Closed | Gone | Postponed:
         """Close an issue, after saying why; what is said already, or is not let be said, does not keep it open."""
         path = f"{self._path}/issues/{number}"
         try:
@@ -199,7 +199,24 @@ class GiteaForge:
                     return Postponed(f"Gitea answered {said.status} to a comment; it is tried again")
             return _closed(await self._endpoint.send("PATCH", path, {"state": "closed"}))
         except CallFailed as failed:
-            return Postponed(_why(failed))
+            return await self._without(path, failed)
+
+    async def _without(self, path: str, failed: CallFailed) -> Gone | Postponed:
+        """What it means that an issue cannot be had: Gitea answers 500 for the comments of one that was deleted.
+
+        A 404 alone does not say so: all of a repository that is not shown to the token is one. So the list must be.
+        """
+        postponed = Postponed(_why(failed))
+        if failed.kind is FailureKind.TIMEOUT:
+            return postponed
+        try:
+            answer = await self._endpoint.get(path)
+            if answer.status not in _MISSING:
+                return postponed
+            await self._endpoint.ask(_Issues, f"{self._path}/issues", {"limit": "1"})
+        except CallFailed:
+            return postponed
+        return Gone()
 
     async def _post(self, issue: dict[str, Any]) -> Opened | Postponed | Refused | Uncertain:
         try:
@@ -270,6 +287,8 @@ def forge_of(settings: Settings, http: HttpClient, clock: Clock) -> GiteaForge |
 def _closed(answer: Answer) -> Closed | Postponed:
     if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED):
         return Closed()
+    if answer.status in _MISSING:
+        raise CallFailed(FailureKind.NOT_FOUND)
     return Postponed(_NOT_CLOSED.get(answer.status, f"Gitea answered {answer.status} to closing the issue"))
 
 

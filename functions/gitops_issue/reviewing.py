@@ -2,7 +2,7 @@
 
 A reading decides, by :func:`functions.gitops_issue.core.approvals.judge`; the verdict and its event are committed
 together, once, and only then is anything said in the issue. Saying so and closing it is an intent like the issue
-itself: whoever ticks goes on with it until Gitea has done it.
+itself: whoever ticks goes on with it until Gitea has done it, or has no such issue any more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from functions.gitops_issue.core.approvals import Decision, Reading, Terms, Verdict, judge
+from functions.gitops_issue.core.approvals import Decision, Gone, Reading, Terms, Verdict, judge
 from functions.gitops_issue.drafts import Note
 from functions.gitops_issue.issues import Postponed
 from shared.domain.events import Event
@@ -72,19 +72,19 @@ class Verdicts(Protocol):
         """Leave it for a later tick; for one that comes later still when something was wrong."""
 
     async def finish(self, review: Review) -> None:
-        """Note that the issue is closed."""
+        """Note that nothing is left to close."""
 
 
 class Issues(Protocol):
     """Where people decide; nothing it does raises."""
 
-    async def read(self, number: int) -> Reading | Postponed:
+    async def read(self, number: int) -> Reading | Gone | Postponed:
         """An issue with its comments; the comments first, so that none is read for a text that was edited before."""
 
     async def others(self, marker: str, *, but: int, author: str, since: datetime) -> Sequence[int]:
         """Open issues by that author with that marker, but one; none when nobody can say."""
 
-    async def close(self, number: int, note: Note, *, author: str) -> Closed | Postponed:
+    async def close(self, number: int, note: Note, *, author: str) -> Closed | Gone | Postponed:
         """Close an issue, after saying why if its author did not yet."""
 
 
@@ -126,7 +126,7 @@ class Rounds:
     async def _read(self, review: Review) -> None:
         # A forge that did not answer once is not asked for each of the others: their time runs out all the same.
         found = None if self._is_silent else await self.issues.read(review.issue.number)
-        reading = found if isinstance(found, Reading) else None
+        reading = None if isinstance(found, Postponed) else found
         why = found.why if isinstance(found, Postponed) else None
         if why is not None:
             self._is_silent = True
@@ -142,12 +142,15 @@ class Rounds:
     async def _close(self, review: Review, verdict: Verdict) -> None:
         if self._is_silent:
             return await self.verdicts.put_back(review, None)
-        closed = await self.issues.close(review.issue.number, self.notes.verdict(verdict), author=review.terms.author)
+        number = review.issue.number
+        closed = await self.issues.close(number, self.notes.verdict(verdict), author=review.terms.author)
         if isinstance(closed, Postponed):
             self.whys.add(closed.why)
             return await self.verdicts.put_back(review, closed.why)
+        if isinstance(closed, Gone):
+            self.whys.add(f"issue {number} was deleted; its plan stays {verdict}, and nothing is left to close")
         await self._close_others(review)
-        self.became["closed"] += 1
+        self.became[type(closed).__name__.lower()] += 1
         return await self.verdicts.finish(review)
 
     async def _close_others(self, review: Review) -> None:

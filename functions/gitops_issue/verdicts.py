@@ -84,7 +84,7 @@ class PostgresVerdicts:
         await self._write(_PUT_BACK, review, why=why, pause_s=pause_s)
 
     async def finish(self, review: Review) -> None:
-        """Note that the issue is closed."""
+        """Note that nothing is left to close."""
         await self._write(_FINISH, review)
 
     def _decide_in(self, connection: Connection, *, review: Review, decision: Decision) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from functions.gitops_issue.core.approvals import Comment, Reading, seal
+from functions.gitops_issue.core.approvals import Comment, Gone, Reading, seal
 from functions.gitops_issue.drafts import Draft, Note
 from functions.gitops_issue.issues import Absent, Opened, Postponed, Refused, Uncertain
 from functions.gitops_issue.reviewing import Closed
@@ -28,6 +28,7 @@ class Issue:
     at: datetime
     author: str = AUTHOR
     is_closed: bool = False
+    is_deleted: bool = False
     comments: list[Comment] = field(default_factory=list)
 
 
@@ -70,14 +71,20 @@ class MemoryForge:
         """Look for the issue."""
         if self.down:
             return _DOWN
-        numbers = [n for n, issue in enumerate(self.issues, 1) if draft.marker in issue.body and issue.at >= since]
+        numbers = [
+            number
+            for number, issue in enumerate(self.issues, 1)
+            if draft.marker in issue.body and issue.at >= since and not issue.is_deleted
+        ]
         return self._opened(numbers[0], draft) if numbers else Absent()
 
-    async def read(self, number: int) -> Reading | Postponed:
+    async def read(self, number: int) -> Reading | Gone | Postponed:
         """An issue with its comments."""
-        if self.down or not 0 < number <= len(self.issues):
+        if self.down:
             return _DOWN
         issue = self.issues[number - 1]
+        if issue.is_deleted:
+            return Gone()
         return Reading(comments=list(issue.comments), seal=seal(issue.title, issue.body), is_closed=issue.is_closed)
 
     async def others(self, marker: str, *, but: int, author: str, since: datetime) -> Sequence[int]:
@@ -88,17 +95,20 @@ class MemoryForge:
             number
             for number, issue in enumerate(self.issues, 1)
             if number != but
+            and not issue.is_deleted
             and marker in issue.body
             and issue.author == author
             and issue.at >= since
             and not issue.is_closed
         ]
 
-    async def close(self, number: int, note: Note, *, author: str) -> Closed | Postponed:
+    async def close(self, number: int, note: Note, *, author: str) -> Closed | Gone | Postponed:
         """Close an issue, after saying why."""
-        if self.down or not 0 < number <= len(self.issues):
+        if self.down:
             return _DOWN
         issue = self.issues[number - 1]
+        if issue.is_deleted:
+            return Gone()
         if not any(note.marker in comment.body and comment.login == author for comment in issue.comments):
             issue.comments.append(Comment(AUTHOR, note.body))
         issue.is_closed = True

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.gitops_issue.core.approvals import Comment, Reading
+from functions.gitops_issue.core.approvals import Comment, Gone, Reading
 from functions.gitops_issue.drafts import Draft, Note, marker_of
 from functions.gitops_issue.gitea import GiteaForge
 from functions.gitops_issue.issues import Absent, Opened, Postponed, Refused, Uncertain
@@ -47,6 +47,9 @@ class InMemory:
 
     def close(self):
         self.forge.issues[0].is_closed = True
+
+    def delete(self):
+        self.forge.issues[0].is_deleted = True
 
     def said(self):
         return [(comment.login, comment.body) for comment in self.forge.issues[0].comments]
@@ -90,6 +93,9 @@ class InGitea:
 
     def close(self):
         self.simulator.issues[0].edit(state="closed")
+
+    def delete(self):
+        self.simulator.issues[0].is_deleted = True
 
     def said(self):
         return [(comment.login, comment.body) for comment in self.simulator.issues[0].comments]
@@ -167,6 +173,12 @@ async def test_nothing_is_posted_when_the_time_for_it_is_over(rig):
     assert rig.bodies() == []
 
 
+async def test_what_was_deleted_is_absent(rig):
+    await rig.forge.open(DRAFT, before=NEVER)
+    rig.delete()
+    assert await rig.forge.find(DRAFT, since=SINCE) == Absent()
+
+
 async def test_of_several_the_oldest_is_the_issue(rig):
     first = await rig.forge.open(DRAFT, before=NEVER)
     await rig.forge.open(DRAFT, before=NEVER)
@@ -205,9 +217,14 @@ class TestReading:
         rig.close()
         assert (await rig.forge.read(1)).is_closed
 
-    async def test_what_is_down_or_gone_is_not_read(self, rig):
-        assert isinstance(await rig.forge.read(7), Postponed)
+    async def test_a_deleted_issue_is_gone(self, rig):
         await rig.forge.open(DRAFT, before=NEVER)
+        rig.delete()
+        assert await rig.forge.read(1) == Gone()
+
+    async def test_what_is_down_is_not_read(self, rig):
+        await rig.forge.open(DRAFT, before=NEVER)
+        rig.delete()
         rig.go_down()
         assert isinstance(await rig.forge.read(1), Postponed)
 
@@ -225,8 +242,13 @@ class TestClosing:
         await rig.forge.close(1, NOTE, author="aftercare")
         assert rig.said() == [("mallory", NOTE.marker), ("aftercare", NOTE.body)]
 
-    async def test_what_is_down_or_gone_is_closed_later(self, rig):
-        assert isinstance(await rig.forge.close(7, NOTE, author="aftercare"), Postponed)
+    async def test_of_a_deleted_issue_nothing_is_left_to_close(self, rig):
+        await rig.forge.open(DRAFT, before=NEVER)
+        rig.delete()
+        assert await rig.forge.close(1, NOTE, author="aftercare") == Gone()
+        assert await rig.forge.others(DRAFT.marker, but=2, author="aftercare", since=SINCE) == []
+
+    async def test_what_is_down_is_closed_later(self, rig):
         await rig.forge.open(DRAFT, before=NEVER)
         rig.go_down()
         assert isinstance(await rig.forge.close(1, NOTE, author="aftercare"), Postponed)

@@ -93,6 +93,25 @@ async def test_an_issue_that_gitea_does_not_close_is_closed_by_a_later_tick(worl
     assert (world.the_issue().state, len(notes(world.the_issue()))) == ("closed", 1)
 
 
+@pytest.mark.parametrize("state", ["approved", "rejected"])
+async def test_an_issue_that_was_deleted_is_settled_and_asked_for_no_more(world, state):
+    handle = await agreed(world)
+    if state == "approved":  # and not closed yet
+        world.the_issue().depends = True
+        await handle(TICK)
+        world.pass_time(A_WHILE_S)
+    world.the_issue().is_deleted = True
+    answer = await handle(TICK)
+
+    assert answer.facts["gone"] == 1
+    assert answer.facts["why"] == [f"issue 1 was deleted; its plan stays {state}, and nothing is left to close"]
+    assert (world.states(), approvals(world)) == ([state], int(state == "approved"))
+    asked = len(world.gitea.asked)
+    world.pass_time(A_WHILE_S)
+    assert (await handle(TICK)).facts == {"why": []}
+    assert len(world.gitea.asked) == asked
+
+
 async def test_a_post_that_lands_after_it_was_given_up_is_closed_as_a_duplicate(world):
     hasty, handle = await world.process(timeout_s=0.1), await world.process(timeout_s=5.0)
     world.gitea.losses.append(Loss(late_s=2.0))

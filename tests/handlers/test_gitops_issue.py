@@ -472,18 +472,18 @@ class TestApproving:
         await ticked(here, seconds=200)
         assert [issue.is_closed for issue in here.gitea.issues] == [True] * 3
 
-    async def test_an_issue_that_cannot_be_read_does_not_stand_in_the_way_of_others(self, place):
+    async def test_a_deleted_issue_rejects_its_plan_and_does_not_stand_in_the_way_of_others(self, place, logged):
         here = place()
-        await opened(here)
-        yes = await opened(here, remediation_proposed(id="2", diagnosis="another disk"))
-        for login in ("ada", "grace"):
-            here.gitea.say(2, login, yes)
-        first = here.reviews.rows[next(iter(here.reviews.rows))]
-        gone = first.opened.issue.model_copy(update={"number": 99})
-        first.opened = replace(first.opened, issue=gone)
+        for number in (1, 2):
+            yes = await opened(here, remediation_proposed(id=str(number), diagnosis=f"disk {number}"))
+            for login in ("ada", "grace"):
+                here.gitea.say(number, login, yes)
+        here.gitea.issues[0].is_deleted = True
         await ticked(here)
-        await ticked(here, seconds=31)
-        assert list(here.reviews.states.values()) == [State.SENT, State.APPROVED]
+        assert list(here.reviews.states.values()) == [State.REJECTED, State.APPROVED]
+        line = logged()[-1]
+        assert (line["gone"], line["closed"], len(line["why"])) == (1, 1, 1)
+        assert "issue 1 was deleted" in line["why"][0]
 
     async def test_a_decided_plan_that_is_proposed_again_is_answered_with_its_issue(self, place):
         here = place()

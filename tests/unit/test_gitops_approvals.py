@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.gitops_issue.core.approvals import Comment, Decision, Reading, Terms, Verdict, code_of, judge, seal
+from functions.gitops_issue.core.approvals import Comment, Decision, Gone, Reading, Terms, Verdict, code_of, judge, seal
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 YES, NO = f"/approve {code_of(DIGEST)}", f"/reject {code_of(DIGEST)}"
@@ -33,6 +33,10 @@ def judged(*comments, at=NOW, closed=False, text=SEAL, terms=TERMS, **changes):
 
 def test_the_code_is_the_beginning_of_the_digest():
     assert (code_of(DIGEST), len(code_of(DIGEST))) == ("0123456789ab", 12)
+
+
+def test_a_verdict_is_stored_in_these_words():
+    assert [str(verdict) for verdict in Verdict] == ["approved", "rejected", "expired", "voided"]
 
 
 def test_two_people_approve():
@@ -150,6 +154,11 @@ def test_an_issue_that_is_closed_without_two_approvals_is_rejected():
 def test_what_cannot_be_read_is_never_approved_and_expires_all_the_same():
     assert judge(TERMS, None, at=NOW) is None
     assert judge(TERMS, None, at=TERMS.expires_at) == Decision(Verdict.EXPIRED)
+
+
+@pytest.mark.parametrize("at", [NOW, TERMS.expires_at])
+def test_whoever_deletes_the_issue_has_stopped_its_plan(at):
+    assert judge(TERMS, Gone(), at=at) == Decision(Verdict.REJECTED)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,11 @@ class Reading:
     is_closed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The issue was deleted: its repository is there, and it is not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a verdict on a plan is bound to.
@@ -100,17 +105,22 @@ def seal(title: str, body: str) -> str:
     return hashlib.sha256(canonical_json(lines)).hexdigest()
 
 
-def judge(terms: Terms, reading: Reading | None, *, at: datetime) -> Decision | None:
+def judge(terms: Terms, reading: Reading | Gone | None, *, at: datetime) -> Decision | None:
     """The verdict on a plan; None while people may still decide.
 
     Args:
         terms: what it is bound to.
-        reading: the issue; None when it could not be read, which never holds up the end of its time.
+        reading: the issue; None when it could not be read, which never holds up the end of its time. Whoever deletes it
+            has stopped its plan, whatever was said there.
         at: the time of the reading, of the same clock as ``expires_at``.
     """
     is_over = at >= terms.expires_at
     if reading is None:
         return Decision(Verdict.EXPIRED) if is_over else None
+    return Decision(Verdict.REJECTED) if isinstance(reading, Gone) else _judge_read(terms, reading, is_over=is_over)
+
+
+def _judge_read(terms: Terms, reading: Reading, *, is_over: bool) -> Decision | None:
     if reading.seal != terms.seal:
         return Decision(Verdict.VOIDED)
     if against := _rejecting(terms, reading.comments):
