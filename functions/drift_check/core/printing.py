@@ -32,8 +32,9 @@ def is_secret(value: Any) -> bool:
     """Whether a value is a secret by its type or by its looks."""
     if isinstance(value, SecretStr | SecretBytes):
         return True
-    text, document, redaction = plain(value), _as_json(value), _redaction()
-    return bool(redaction.redact_text(text) != text or redaction.redact(document) != document)
+    text, redaction = plain(value), _redaction()
+    # Compared as texts: a NaN is not equal to itself, and no secret for that.
+    return bool(redaction.redact_text(text) != text or plain(redaction.redact(_as_json(value))) != text)
 
 
 def _redaction() -> ModuleType:
