@@ -243,7 +243,7 @@ def test_what_cannot_be_computed_is_for_one_person():
 
 
 NAMESPACES = {
-    NamespaceClass.SYSTEM: "kube-system a-system istio-a openshift openshift-a argocd cert-manager ingress-nginx",
+    NamespaceClass.SYSTEM: "kube-public a-system istio-a openshift openshift-a argocd cert-manager ingress-nginx",
     NamespaceClass.PRODUCTION: "default prod1 prd1 live live-a a-prod a-prod-b a-production a-prd a-live",
     NamespaceClass.STAGING: "stage stg1 a-staging a-stage a-stg uat1 a-uat",
     NamespaceClass.DEVELOPMENT: "dev dev-a development a-dev test test-a a-test sandbox sandbox-a",

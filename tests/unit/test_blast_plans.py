@@ -30,6 +30,11 @@ def test_a_digest_is_of_the_plan_and_always_the_same():
     assert digest(proposed()) == digest(RemediationProposed.model_validate_json(proposed().model_dump_json()))
 
 
+def test_a_digest_is_what_it_was_in_every_version_before():
+    # Another one would open a second issue for each plan, and no approval would fit its plan.
+    assert digest(proposed()) == "sha256:eb66b9650d0d1c7d67e1b6fbc0ebec0e9db0a86bd4e0995c6a175438cecc4742"
+
+
 @pytest.mark.parametrize(
     "edit",
     [

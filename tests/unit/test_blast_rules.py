@@ -128,7 +128,7 @@ def test_a_known_word_in_a_foreign_group_is_another_kind():
     assert kind_of("po ds") is None
 
 
-@pytest.mark.parametrize("folder", ["github.com/org/repo", "git.example/x//y", "ssh-user@host/x", "a.b/c"])
+@pytest.mark.parametrize("folder", ["github.com/org/repo", "git.example/x//y", "ssh-user@host/x", "a.b/c", "X.io/c"])
 def test_a_kustomization_from_elsewhere_is_not_a_file(folder):
     assert assessed(f"apply -k {folder} -n dev").hard_rule == "manifest:not-a-file"
 

@@ -36,7 +36,7 @@ class Flag:
 
     name: str
     takes: Takes
-    implied: str = ""
+    implied: str
 
 
 Known = Mapping[str, Flag]

@@ -192,25 +192,27 @@ def _resources(base: Operation, words: list[str]) -> Operation:
 
 def _changed(base: Operation, words: list[str]) -> Operation:
     if base.command.verb.name == "set serviceaccount":
-        words, changes = words[:-1], words[-1:]
-    else:
-        marks = "=:" if base.command.verb.name == "taint" else "="
-        said, words, changes = words, [], []
-        for word in said:
-            (changes if word.endswith("-") or any(mark in word for mark in marks) else words).append(word)
-        if not all(_CHANGE.fullmatch(change) for change in changes):
-            raise NotUnderstood("operand:change")
-    return replace(_resources(base, words), changes=tuple(changes))
+        return _resources(base, words[:-1])
+    marks = "=:" if base.command.verb.name == "taint" else "="
+    objects: list[str] = []
+    changes: list[str] = []
+    for word in words:
+        (changes if word.endswith("-") or any(mark in word for mark in marks) else objects).append(word)
+    if not all(_CHANGE.fullmatch(change) for change in changes):
+        raise NotUnderstood("operand:change")
+    return replace(_resources(base, objects), changes=tuple(changes))
 
 
 def _created(base: Operation, words: list[str]) -> Operation:
     if base.unseen or not words:
         return _resources(base, words)
-    (kind,) = _kinds(words[0])[:1]
-    names = words[2:] if words[1:2] and words[1] in _VARIETIES.get(kind.name, ()) else words[1:]
-    if len(names) != 1 or "/" in words[0]:
+    of, *names = words
+    kind = _kinds(of)[0]
+    if names and names[0] in _VARIETIES.get(kind.name, ()):
+        del names[0]
+    if len(names) != 1:
         raise NotUnderstood("operand:name")
-    return _resources(base, [words[0], *names])
+    return _resources(base, [of, *names])
 
 
 def _plain(kind: Kind) -> _Reader:

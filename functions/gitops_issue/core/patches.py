@@ -38,8 +38,8 @@ class Patch:
         return [int(value) for path, value in self.places if path[-1:] == ("replicas",) and _is_number(value)]
 
     def is_within(self, *path: str) -> bool:
-        """Whether everything it touches is below one place."""
-        return all(place[: len(path)] == path for place, _ in self.places)
+        """Whether it touches something, and everything of that is below one place."""
+        return bool(self.places) and all(place[: len(path)] == path for place, _ in self.places)
 
 
 def read_patch(text: str) -> Patch | None:

@@ -68,7 +68,7 @@ class Policy:
     namespace is shared by all of production, and counts as that.
     """
 
-    classes: Mapping[NamespaceClass, ClassRule] = field(default_factory=lambda: DEFAULT_CLASSES, hash=False)
+    classes: Mapping[NamespaceClass, ClassRule] = field(default_factory=lambda: DEFAULT_CLASSES)
 
     def is_usable(self) -> bool:
         """Whether a score can be computed with these weights: all there, finite and positive."""

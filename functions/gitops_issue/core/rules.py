@@ -45,7 +45,7 @@ def _protected(operation: Operation, _: Policy) -> str | None:
 def _secrets_en_masse(operation: Operation, _: Policy) -> str | None:
     deletes = operation.command.verb.name == "delete"
     secrets = [name for name in operation.names if name.startswith("secret/")]
-    many = len(secrets) > 1 or "all" in operation.command.given or not operation.names
+    many = len(secrets) > 1 or not operation.names
     return "delete:secrets-en-masse" if deletes and _about_secrets(operation) and many else None
 
 

@@ -48,8 +48,8 @@ def _patch(operation: Operation) -> str | None:
 
 
 def _changes(operation: Operation) -> str:
-    inverse = [_inverse(change) for change in operation.changes]
-    return _command(operation.command.verb.name, operation, " ".join(inverse))
+    verb = operation.command.verb.name
+    return _command(verb, operation, " ".join(map(_untaint if verb == "taint" else _unset, operation.changes)))
 
 
 def _autoscaler(operation: Operation) -> str | None:
@@ -106,13 +106,14 @@ def _place(operation: Operation) -> str:
     return f" -n {operation.namespace or '<namespace>'}" if operation.namespaced else ""
 
 
-def _inverse(change: str) -> str:
-    """A label, annotation or taint that was set goes; one that went comes back with the value it had."""
-    if change.endswith("-") and "=" not in change:
-        key, colon, effect = change[:-1].partition(":")
-        return f"{key}=<value before>{colon}{effect}"
-    key, equals, value = change.partition("=")
-    if not equals:
-        return f"{change}-"
-    _, colon, effect = value.rpartition(":")
-    return f"{key}:{effect}-" if colon else f"{key}=<value before, or {key}- if it had none>"
+def _unset(change: str) -> str:
+    """A label or annotation that was set goes; one that went comes back with the value it had."""
+    key, equals, _ = change.partition("=")
+    return f"{key}=<value before, or {key}- if it had none>" if equals else f"{key[:-1]}=<value before>"
+
+
+def _untaint(change: str) -> str:
+    """The same for a taint, which is one of its key for each effect; its value does not tell it from another."""
+    taint, colon, effect = change.removesuffix("-").partition(":")
+    key = taint.partition("=")[0]
+    return f"{key}=<value before>{colon}{effect}" if change.endswith("-") else f"{key}{colon}{effect}-"

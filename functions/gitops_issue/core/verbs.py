@@ -47,7 +47,7 @@ class Verb:
     points: int | None
     takes: Operands
     flags: Mapping[str, Flag]
-    runs: bool = False
+    runs: bool
 
     @property
     def looks(self) -> bool:

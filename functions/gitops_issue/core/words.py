@@ -69,10 +69,10 @@ def split(text: str) -> list[str]:
             at += 1
             continue
         found = _WORD.match(text, at)
-        at = at if found is None else found.end()
-        if found is None or (at < len(text) and text[at] not in _BLANKS):
+        if found is None:
             raise NotUnderstood(_ACTED_UPON.get(_culprit(text, at), "text:not-plain"))
         words.append(_QUOTED.sub(_unquoted, found[0]))
+        at = found.end()
     return words
 
 
