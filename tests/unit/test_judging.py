@@ -43,6 +43,11 @@ LATER = AFTER + timedelta(seconds=15)
 SUCCESS, DEGRADED, FAILED, TIMEOUT = Verdict.SUCCESS, Verdict.DEGRADED, Verdict.FAILED, Verdict.TIMEOUT
 
 
+def another(value):
+    """A second metric, with a limit."""
+    return replace(attempt(metric(value, limit=0.0)), sensor="latency")
+
+
 def soak(*snapshots):
     return case(list(snapshots), was=BROKEN_BEFORE)
 
@@ -183,6 +188,11 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
     ),
     "a lifetime of restarts, first seen at the second look": (
         soak(snapshot(silent(S.WORKLOAD), http(200)), snapshot(workload(restarts=17), http(200), at=LATER)),
+        SUCCESS,
+        R.RECOVERED,
+    ),
+    "a figure that did not move beside a target that is seen": (
+        case(snapshot(workload(), host(100.0)), was=before(workload(ready=0), host(100.0))),
         SUCCESS,
         R.RECOVERED,
     ),
@@ -331,6 +341,11 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
         FAILED,
         R.CRASH_LOOP,
     ),
+    "crash looping, and the health check fails for its own reason": (
+        case(snapshot(workload(waiting=(W.CRASH_LOOP,)), http(500)), was=BROKEN_BEFORE),
+        FAILED,
+        R.CRASH_LOOP,
+    ),
     "broken though the alert cleared": (
         case(snapshot(workload(ready=0), alert(firing=False)), was=BROKEN_BEFORE),
         FAILED,
@@ -371,6 +386,11 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
     ),
     "one sensor sees less, though another was worse before": (
         case(snapshot(workload(ready=2), silent(S.HTTP)), was=before(workload(), http(500))),
+        FAILED,
+        R.WORSE,
+    ),
+    "one sensor sees less, another as much": (
+        case(snapshot(workload(ready=2), http(200)), was=before(workload(), http(200))),
         FAILED,
         R.WORSE,
     ),
@@ -426,6 +446,18 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
         )
         for failure in FailureKind
     },
+    "Kubernetes is late, the health check cannot be asked": (
+        case(snapshot(silent(S.WORKLOAD, FailureKind.TIMEOUT), silent(S.HTTP)), was=BROKEN_BEFORE),
+        TIMEOUT,
+        R.SENSORS_SILENT,
+    ),
+    "all that see the target are late, and a metric is refused": (
+        case(
+            snapshot(silent(S.WORKLOAD, FailureKind.TIMEOUT), silent(S.METRIC, FailureKind.DENIED)), was=BROKEN_BEFORE
+        ),
+        TIMEOUT,
+        R.DEADLINE,
+    ),
     "a metric alone proves nothing": (
         case(snapshot(metric(0.0)), was=before(workload(ready=0), metric(9.0))),
         TIMEOUT,
@@ -476,6 +508,11 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
     ),
     "some replicas ready, no baseline": (case(snapshot(workload(ready=2))), DEGRADED, R.PARTIALLY_RECOVERED),
     "as many replicas as before": (case(snapshot(workload(ready=1)), was=HALF_BEFORE), DEGRADED, R.UNCHANGED),
+    "more replicas than before, and what was well still is": (
+        case(snapshot(workload(ready=2), http(200)), was=before(workload(ready=1), http(200))),
+        DEGRADED,
+        R.PARTIALLY_RECOVERED,
+    ),
     "1 of 10 ready": (case(snapshot(workload(ready=1, desired=10))), DEGRADED, R.PARTIALLY_RECOVERED),
     "9 of 10 ready": (case(snapshot(workload(ready=9, desired=10))), DEGRADED, R.PARTIALLY_RECOVERED),
     "controller has not seen the new spec": (
@@ -549,6 +586,30 @@ STATES: dict[str, tuple[Case, Verdict, Reason]] = {
         case(snapshot(workload(), metric(0.2, limit=0.0)), was=before(workload(ready=0), metric(0.9, limit=0.0))),
         DEGRADED,
         R.PARTIALLY_RECOVERED,
+    ),
+    "two metrics beyond their limits, one of them better": (
+        case(
+            snapshot(workload(), metric(0.2, limit=0.0), another(0.9)),
+            was=before(workload(ready=0), metric(0.9, limit=0.0), another(0.9)),
+        ),
+        DEGRADED,
+        R.CONTRADICTORY,
+    ),
+    "two metrics beyond their limits, both better": (
+        case(
+            snapshot(workload(), metric(0.2, limit=0.0), another(0.2)),
+            was=before(workload(ready=0), metric(0.9, limit=0.0), another(0.9)),
+        ),
+        DEGRADED,
+        R.PARTIALLY_RECOVERED,
+    ),
+    "a metric is stale, another is better than before": (
+        case(
+            snapshot(workload(), metric(0.0, at=BEFORE), another(0.2)),
+            was=before(workload(ready=0), metric(0.9), another(0.9)),
+        ),
+        DEGRADED,
+        R.CONTRADICTORY,
     ),
     "restarted since the action": (
         case(snapshot(workload(), metric(1.0, limit=0.0, counted_since_action=True)), was=BROKEN_BEFORE),

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from functions.verify_execution.core.conditions import Condition, examine
+from functions.verify_execution.core.inverting import inverse
+from functions.verify_execution.core.judging import judge
 from functions.verify_execution.core.observing import is_observe_only
 from functions.verify_execution.core.probes import probe
 from functions.verify_execution.core.questions import target_of
@@ -23,7 +25,24 @@ from functions.verify_execution.core.trends import Trend, is_within_limit, trend
 from shared.domain.alerts import Alert
 from shared.domain.executions import ActionKind, Target
 from shared.testing.clocks import NOON
-from tests.verdicts import ACTED, AFTER, BEFORE, action, before, case, container, http, metric, oom, snapshot, workload
+from tests.verdicts import (
+    ACTED,
+    AFTER,
+    BEFORE,
+    TARGET,
+    action,
+    alert,
+    before,
+    case,
+    container,
+    host,
+    http,
+    metric,
+    oom,
+    silent,
+    snapshot,
+    workload,
+)
 
 LOOKS = """
     cat, df, dmesg, du, free, head, iostat, journalctl, ls, lsof, netstat, ping, ps, ss, ssh_diagnose, tail, top,
@@ -178,6 +197,7 @@ class TestConditions:
             (workload(ready=0), Condition.BROKEN, 0.0),
             (workload(ready=0, desired=0), Condition.BROKEN, 0.0),
             (workload(ready=1, desired=0), Condition.ON_ITS_WAY, 0.0),
+            (workload(ready=1, desired=1, updated=0), Condition.ON_ITS_WAY, 1.0),
             (workload(ready=2, failed=1), Condition.BROKEN, 2 / 3),
             (workload(ready=3, failed=1), Condition.HEALTHY, 1.0),
             (workload(terminations=(oom(1),)), Condition.BROKEN, 1.0),
@@ -236,6 +256,61 @@ def test_a_host_is_asked_in_mebibytes(alertname, query):
     target = Target(namespace="hosts", kind="Host", name="web-1")
 
     assert probe(alertname, {}, target, window_s=25).query == query
+
+
+def replaced(target, **parts):
+    return Target.model_validate({**target.model_dump(), **parts})
+
+
+ALL_READY, NONE_READY = "ready 3/3, updated 3, restarts 0", "ready 0/3, updated 3, restarts 0"
+
+
+@pytest.mark.parametrize(
+    ("after", "decided_by"),
+    [
+        (snapshot(workload(), http(200)), [ALL_READY, "HTTP 200"]),
+        (snapshot(workload(ready=0), http(200)), [NONE_READY]),
+        (snapshot(container()), ["running True, health healthy, restarts 0"]),
+        (snapshot(host(2.0, 0.5, limit=3.0)), ["errors 2, 0.5"]),
+        (snapshot(workload(), metric(9.0)), ["metric"]),
+        (snapshot(workload(), alert(firing=True)), ["the alert still fires"]),
+        (snapshot(workload(), silent(SensorKind.HTTP)), ["http"]),
+        (snapshot(silent(SensorKind.WORKLOAD)), ["workload"]),
+        (snapshot(workload(updated=2)), ["ready 3/3, updated 2, restarts 0"]),
+    ],
+)
+def test_a_verdict_names_the_readings_that_decided_it(after, decided_by):
+    assert judge(case(after, was=before(workload(ready=0), metric(1.0)))).decided_by == decided_by
+
+
+class TestInverses:
+    @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+    def test_two_revisions_are_enough(self, kind):
+        found = inverse(action(target=replaced(TARGET, kind=kind)), None, snapshot(workload(revisions=2)))
+
+        assert (found.command, found.possible) == (f"kubectl rollout undo {kind.lower()}/api -n prod", True)
+
+    def test_a_target_that_nobody_saw_has_no_revisions(self):
+        found = inverse(action(), None, snapshot())
+
+        assert (found.possible, found.revisions) == (False, 0)
+        assert inverse(action(ActionKind.RUN_JOB), None, snapshot()).revisions == 0
+
+    @pytest.mark.parametrize("part", ["namespace", "kind", "name"])
+    def test_one_part_that_is_no_name_is_enough_to_write_no_command(self, part):
+        target = replaced(TARGET, **{part: "a;b"})
+
+        assert inverse(action(ActionKind.SCALE, target=target), before(workload()), snapshot()).command is None
+        assert inverse(action(ActionKind.SCALE), before(workload()), snapshot()).command is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "family"), [("mem memory oom", "oom"), ("cpu load throttl", "cpu"), ("crash restart backoff", "crash")]
+)
+def test_every_word_of_a_family_asks_its_question(words, family):
+    for word in words.split():
+        assert probe(f"Kube{word.title()}X", {}, TARGET, window_s=25) == probe(family, {}, TARGET, window_s=25)
+    assert probe(family, {}, TARGET, window_s=25) != probe("KubeX", {}, TARGET, window_s=25)
 
 
 @pytest.mark.parametrize(("status", "well"), [(200, True), (500, False)])
