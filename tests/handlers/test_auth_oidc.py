@@ -208,7 +208,7 @@ JWTS = st.tuples(HEADERS.map(part) | RAW.map(part), RAW.map(part), RAW.map(part)
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.lists(st.integers())
 CLAIMS = st.dictionaries(st.sampled_from(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]), VALUES, min_size=1)
 
-law = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+law = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class TestLaws:

@@ -79,7 +79,7 @@ async def test_every_card_is_taken_at_the_first_try(telegram, channel, event):
     assert len(telegram.asked) == 2
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(
         st.text(min_size=1, max_size=80)

@@ -7,7 +7,7 @@ import asyncio
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
@@ -241,7 +241,6 @@ json_values = st.recursive(
 members = st.sampled_from(["n", "e", "x", "y", "d", "use", "alg", "kid", "key_ops", "oth", "p"])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from([jwk(rsa_key()), jwk(ec_key())]), st.dictionaries(members, json_values, min_size=1, max_size=3))
 def test_no_jwk_breaks_the_reader(whole, changed):
     key = usable({**whole, **changed})

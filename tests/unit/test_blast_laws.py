@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.gitops_issue.core.assessing import Assessment, assess, tier_of
@@ -86,7 +86,6 @@ def placed(namespace):
     return "" if namespace is None else f" -n {namespace}"
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60) | commandlike)
 def test_every_text_has_an_assessment_within_bounds(command):
     found = assess(command, POLICY)
@@ -97,7 +96,6 @@ def test_every_text_has_an_assessment_within_bounds(command):
     assert (found.hard_rule is None) or found.tier is Tier.BLOCKED
 
 
-@settings(max_examples=150, deadline=None)
 @given(changes, st.sampled_from(NAMESPACES), st.data())
 def test_one_more_flag_that_widens_never_lowers_a_score(change, namespace, data):
     verb, start, flags = change
@@ -109,7 +107,6 @@ def test_one_more_flag_that_widens_never_lowers_a_score(change, namespace, data)
     assert scored(f"{command} {more}") >= scored(command)
 
 
-@settings(max_examples=100, deadline=None)
 @given(changes)
 def test_a_heavier_namespace_never_lowers_a_score_and_none_is_the_heaviest(change):
     verb, start, flags = change
@@ -119,7 +116,6 @@ def test_a_heavier_namespace_never_lowers_a_score_and_none_is_the_heaviest(chang
     assert scores == sorted(scores)
 
 
-@settings(max_examples=50, deadline=None)
 @given(changes, st.sampled_from(list(NamespaceClass)), st.floats(0, 3, allow_nan=False))
 def test_a_heavier_weight_never_lowers_a_score(change, heavier, more):
     verb, start, flags = change
@@ -159,7 +155,6 @@ def spellings(draw, verb, kind, name, *flags):
     return draw(st.sampled_from([" ", "  ", "\t "])).join(["kubectl", *verb.split(), *words])
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     spellings("delete", "deployment", "api", ("-n", "--namespace", "prod"), ("", "--grace-period", "0")),
     spellings("rollout restart", "statefulset", "db", ("-n", "--namespace", "dev")),
@@ -232,7 +227,6 @@ def test_a_tier_that_is_not_that_of_its_score_cannot_be_made(score, tier):
 
 
 @given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
 def test_words_are_split_as_a_shell_splits_them(words):
     try:
         found = split(shlex.join(words))

@@ -213,7 +213,7 @@ def cases(draw):
     return PRELUDE.rstrip() + "\n" + "".join(f"    {line}\n" for line in lines), variables
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(cases())
 def test_what_is_read_is_what_is_imported(case):
     source, variables = case
@@ -235,7 +235,6 @@ def test_what_is_read_is_what_is_imported(case):
         assert found[name] == expected, (source.splitlines()[-3:], key, text)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_arithmetic_is_that_of_python_or_unknown(chance: random.Random):
     def expression(depth):

@@ -6,7 +6,7 @@ import time
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.drift_check.core.acceptances import Acceptance, Acceptances
@@ -107,7 +107,6 @@ class TestSettings:
         declaration(source)
         assert not mark.exists()
 
-    @settings(max_examples=60, deadline=None)
     @given(st.text(st.sampled_from("ab :=\n    (),[]{}'\"*+-1@#.")))
     def test_any_text_is_read_or_refused_in_a_sentence(self, text):
         said = sentence(declaration, f"class Settings(BaseSettings):\n    a: int = 1\n    {text}")
@@ -175,7 +174,6 @@ class TestManifests:
         text = "kind: ConfigMap\ndata:\n  A: |\n    1\n  B: '2'\n  C: plain\n  D: !!str 4\n  E: &e \"5\"\n  F: *e\n"
         assert select(text).data == {"A": "1\n", "B": "2", "C": "plain", "D": "4", "E": "5", "F": "5"}
 
-    @settings(max_examples=60, deadline=None)
     @given(st.text(st.sampled_from("ab:\n -[]{}'\"*&!|>#?,%@`")))
     def test_any_text_is_read_or_refused_in_a_sentence(self, text):
         said = sentence(select, text)

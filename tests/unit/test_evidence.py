@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.verify_execution.core.evidence import attempt_documents, snapshot_document, snapshot_from, storable
@@ -80,7 +80,6 @@ def stored(given_):
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(attempts, max_size=4))
 def test_what_was_stored_is_stored_the_same_again(given_):
     once = Snapshot(taken_at=AFTER, attempts=given_)
@@ -88,7 +87,6 @@ def test_what_was_stored_is_stored_the_same_again(given_):
     assert document(stored(once)) == document(once)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(attempts, max_size=2), st.lists(attempts, max_size=2))
 def test_a_stored_snapshot_is_judged_as_it_was(before, after):
     was, seen = Snapshot(taken_at=BEFORE, attempts=before), Snapshot(taken_at=AFTER, attempts=after)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -126,7 +126,6 @@ def outline(body):
     return [(token.type, token.markup, token.content) for token in tokens(body) if token.type != "fence"]
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(Locale), values, values, st.lists(values, max_size=3), values, values)
 def test_values_stay_in_their_code_blocks(locale, command, target_state, constraints, diagnosis, target):
     plan = proposed(command=command, target_state=target_state, constraints=constraints, diagnosis=diagnosis)
@@ -142,7 +141,6 @@ def test_values_stay_in_their_code_blocks(locale, command, target_state, constra
     assert len(code_blocks(body)) <= FENCES
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(values, min_size=1, max_size=3), values.filter(str.strip))
 def test_values_change_nothing_outside_of_them(constraints, text):
     plain = outline(draft().body)
@@ -150,7 +148,6 @@ def test_values_change_nothing_outside_of_them(constraints, text):
     assert outline(draft(plan=plan, score=assessed(target=text, rollback_plan=text)).body) == plain
 
 
-@settings(max_examples=100, deadline=None)
 @given(values)
 def test_a_block_holds_its_value_and_nothing_else(text):
     (token,) = PARSER.parse(fenced(text))
@@ -159,7 +156,6 @@ def test_a_block_holds_its_value_and_nothing_else(text):
     assert {unicodedata.category(each) for each in shown if each not in "\n\t"}.isdisjoint({"Cc", "Cf", "Zl", "Zp"})
 
 
-@settings(max_examples=100, deadline=None)
 @given(values)
 def test_a_title_refers_to_nobody_and_nothing(text):
     title = in_title(text, most=120)

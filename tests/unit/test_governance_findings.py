@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.governance_check.core import trust
@@ -92,7 +92,6 @@ class TestRates:
         assert degradation(total, stale, POLICY).status == status
 
     @given(st.integers(1, 500), st.data())
-    @settings(max_examples=50, deadline=None)
     def test_the_interval_holds_the_rate_and_narrows_with_more(self, judged, data):
         bad = data.draw(st.integers(0, judged))
         low_, high = interval(bad, judged)

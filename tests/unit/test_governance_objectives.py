@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.governance_check.core.objectives import (
@@ -119,7 +119,6 @@ class TestSeveralSeries:
         assert judged(ABOVE, fresh(math.nan), fresh(0.1), Sample(1, 900)).status == "violated"
 
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
-    @settings(max_examples=50, deadline=None)
     def test_one_more_series_never_makes_it_better(self, values):
         ranks = [Status.OK, Status.AT_RISK, Status.NO_DATA, Status.VIOLATED]
         meaning = {"ok": Status.OK, "at_risk": Status.AT_RISK, "skipped": Status.NO_DATA, "violated": Status.VIOLATED}

@@ -7,7 +7,7 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.notify.catalogues import FOLDER, catalogue
@@ -229,7 +229,6 @@ CARDS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     cards=st.lists(CARDS, min_size=1, max_size=3),
     locale=st.sampled_from(Locale),
@@ -292,7 +291,6 @@ def test_a_time_at_the_end_of_time_is_shown():
 
 
 @given(text=FOREIGN, most=st.integers(1, 300))
-@settings(max_examples=60, deadline=None)
 def test_a_cut_text_fits_and_begins_as_it_did(text, most):
     found = cut(clean(text), most)
     assert units(found) <= most

@@ -10,7 +10,7 @@ import re
 from functools import partial
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.verify_execution.core.probes import Unscoped, equals, probe, starts
@@ -215,7 +215,6 @@ def queries(name, value):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=25, deadline=None)
 @example('"} or vector(1) #')
 @example("\\")
 @given(value=values.filter(bool))
@@ -233,7 +232,6 @@ def test_a_value_from_outside_stays_a_value(name, value):
                 assert not matches(operator, read, "anything" + end) or value == "anything"
 
 
-@settings(max_examples=200, deadline=None)
 @given(values.filter(bool), values)
 def test_a_pattern_takes_a_value_literally(value, other):
     ((_, _, operator, read),) = matchers(f"up{{{starts('pod', value, '')}}}")
@@ -242,7 +240,6 @@ def test_a_pattern_takes_a_value_literally(value, other):
     assert matches(operator, read, other) == (value == other)
 
 
-@settings(max_examples=200, deadline=None)
 @given(values.filter(bool))
 def test_an_equality_reads_back_as_it_was(value):
     assert matchers(f"up{{{equals('pod', value)}}}") == [("up", "pod", "=", value)]

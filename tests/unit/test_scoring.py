@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.verify_execution.core.readings import Neighbours, SensorKind
@@ -91,7 +91,6 @@ readings = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(readings, max_size=4), st.sampled_from([workload(ready=0), http(500), alert(firing=True)]))
 def test_a_score_is_a_share_and_a_bad_reading_adds_nothing(seen, bad):
     named = [replace(attempt(reading), sensor=f"s{number}") for number, reading in enumerate(seen)]

@@ -45,7 +45,7 @@ from tests.verdicts import ACTED, AFTER, BEFORE, action, attempt, container, htt
 
 # A busy machine is not the law's fault, nor is it when few cases have what a law is about.
 TOLERATED = [HealthCheck.filter_too_much, HealthCheck.too_slow]
-law = settings(max_examples=60, deadline=None, suppress_health_check=TOLERATED)
+law = settings(suppress_health_check=TOLERATED)
 RANK = {Verdict.SUCCESS: 3, Verdict.DEGRADED: 2, Verdict.TIMEOUT: 1, Verdict.FAILED: 0}
 REASONS = {
     Verdict.SUCCESS: {Reason.RECOVERED, Reason.RECOVERED_WITHOUT_BASELINE},
