@@ -166,6 +166,7 @@ PODS = {
     ),
     "StatefulSet": ({"api-0", "api-12"}, {"api-gateway-0", "api-7d9f8b6c5d-x2x5z", "api-"}),
     "DaemonSet": ({"api-x2x5z"}, {"api-gateway-x2x5z", "api"}),
+    "ReplicaSet": ({"api-x2x5z"}, {"api-gateway-x2x5z", "api-7d9f-x2x5z", "api"}),
     "Job": ({"api-x2x5z", "api-3-x2x5z"}, {"api-gateway-x2x5z"}),
     "Pod": ({"api"}, {"api-0", "xapi"}),
     "Rollout": ({"api-anything-at-all"}, {"api", "xapi-1"}),

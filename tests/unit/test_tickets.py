@@ -89,6 +89,12 @@ class TestTheVerdictsEvent:
         assert settlement.judgement.verdict is Verdict.TIMEOUT
         assert settlement.verified.data["sensors"] == {"attempted": 0, "succeeded": 0, "failed": []}
 
+    def test_every_look_of_the_soak_is_evidence_and_none_is_one_of_nothing(self):
+        looks = [healthy(at(20)), healthy(at(25))]
+
+        assert settle(ticket(), ticket().case(looks, soaked=True), at=at(60)).observed == looks
+        assert [seen.attempts for seen in settle(ticket(), ticket().case([], soaked=False), at=at(60)).observed] == [()]
+
     def test_a_baseline_is_announced_with_its_ledger(self):
         seen = snapshot(workload(), silent(SensorKind.METRIC, FailureKind.TIMEOUT), at=at(-5))
         event = captured(starting(), seen, incident_id="INC-1", execution_id="ex-1")

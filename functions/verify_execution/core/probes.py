@@ -150,7 +150,7 @@ def _namespace_up(_name: str, _labels: Mapping[str, str], target: Target, _windo
 
 _FAMILIES: Final[tuple[tuple[tuple[str, ...], _Build], ...]] = (
     (("host", "node"), _host),
-    (("memory", "mem", "oom"), _memory),
+    (("mem", "oom"), _memory),
     (("cpu", "load", "throttl"), _cpu),
     (("crash", "restart", "backoff"), _crash),
     (("http", "error", "5xx", "probe", "down", "unhealthy"), _http),
