@@ -8,7 +8,7 @@ from functools import partial
 
 from functions.backfill_reconcile.drain import Drain, DrainPolicy, Replay
 from functions.backfill_reconcile.handler import Ports, create_dead_letter_handler, create_tick_handler
-from functions.backfill_reconcile.model import ACCEPTS, Drained
+from functions.backfill_reconcile.model import ACCEPTS, FUNCTION, Drained
 from functions.backfill_reconcile.settings import Settings
 from functions.backfill_reconcile.upkeep import KnowledgeReplay, PostgresQuarantine, PostgresUpkeep, Redelivery
 from shared.adapters.dead_letter_streams import RedisDeadLetters, connect
@@ -17,6 +17,7 @@ from shared.adapters.http import http_sink
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.adapters.system import SystemClock
 from shared.domain.dead_letters import BROKER_STREAM, KNOWLEDGE_STREAM, Caps
 from shared.runtime.requests import EventReader
@@ -27,7 +28,7 @@ settings = Settings.load(os.environ)
 owner = f"{socket.gethostname()}-{os.getpid()}"
 database = Database(
     Dsn.parse(settings.database_url.get_secret_value()),
-    application="backfill-reconcile",
+    application=FUNCTION,
     limits=Limits(threads=settings.database_threads),
 )
 caps = Caps(
@@ -39,6 +40,13 @@ redis = connect(settings.redis_url.get_secret_value(), timeout_s=settings.queue_
 letters = RedisDeadLetters(redis, caps, consumer=owner)
 sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 relay = Relay(database, sink)
+slots = Slots(
+    database,
+    FUNCTION,
+    owner=owner,
+    interval_s=settings.reconcile_interval_seconds,
+    lease_s=settings.reconcile_lease_seconds,
+)
 clock = SystemClock()
 quarantine = PostgresQuarantine(database)
 policy = DrainPolicy(
@@ -59,9 +67,7 @@ ports = Ports(
     upkeep=PostgresUpkeep(
         database,
         relay,
-        owner=owner,
-        interval_s=settings.reconcile_interval_seconds,
-        lease_s=settings.reconcile_lease_seconds,
+        slots,
         retention_days=settings.inbox_retention_days,
         announce=sink is not None,
     ),
@@ -73,7 +79,7 @@ ports = Ports(
     enabled=settings.enable_km_backfill_reconciler,
 )
 handle = serve(
-    "backfill-reconcile",
+    FUNCTION,
     settings,
     {
         "/": Route(read=EventReader(ACCEPTS, ticks=True), use_case=create_tick_handler(ports)),

@@ -11,6 +11,7 @@ from shared.domain.events import PING
 from shared.domain.knowledge import KNOWLEDGE_QUARANTINED, KNOWLEDGE_WRITTEN, KnowledgeQuarantined, KnowledgeWritten
 
 RECONCILE_COMPLETED: Final = "dev.aftercare.reconcile.completed.v1"
+FUNCTION: Final = "backfill-reconcile"
 SOURCE: Final = "/aftercare/backfill-reconcile"
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from functions.backfill_reconcile.core import Fate, fate_at_the_door, to_send_again
-from functions.backfill_reconcile.model import RECONCILE_COMPLETED, SOURCE, Reconciled, Sent, Settled, Swept
-from shared.adapters import outbox, quarantine, slots
+from functions.backfill_reconcile.model import FUNCTION, RECONCILE_COMPLETED, SOURCE, Reconciled, Sent, Settled, Swept
+from shared.adapters import outbox, quarantine
 from shared.adapters.postgres import Connection, Database
 from shared.adapters.relay import Relay
 from shared.adapters.slots import Slots
@@ -19,7 +19,6 @@ from shared.domain.ports import KnowledgeStore
 from shared.domain.slots import Done, Mine, Slot
 from shared.domain.writes import write_of
 
-_JOB: Final = "backfill-reconcile"
 _SWEEP_LINKS: Final = """
 UPDATE knowledge_entries AS k SET approval_id = l.approval_id
 FROM incident_links AS l
@@ -50,9 +49,7 @@ class PostgresUpkeep:
     Args:
         database: where.
         relay: sends the outbox.
-        owner: this process, for the slot's row.
-        interval_s: length of a slot in seconds.
-        lease_s: how long a silent owner keeps its slot, in seconds.
+        slots: of this job.
         retention_days: how long the inbox remembers events; longer than anything may come again.
         announce: whether ``reconcile.completed`` goes to the outbox.
     """
@@ -61,16 +58,14 @@ class PostgresUpkeep:
         self,
         database: Database,
         relay: Relay,
+        slots: Slots,
         *,
-        owner: str,
-        interval_s: float,
-        lease_s: float,
         retention_days: int,
         announce: bool,
     ) -> None:
         self._database = database
         self._relay = relay
-        self._slots = Slots(database, _JOB, owner=owner, interval_s=interval_s, lease_s=lease_s)
+        self._slots = slots
         self._retention_days = retention_days
         self._announce = announce
 
@@ -87,7 +82,7 @@ class PostgresUpkeep:
         completed = _completed(slot.slot_start, report.model_dump(mode="json"))
 
         def work(connection: Connection) -> None:
-            slots.finish(connection, _JOB, slot, completed.data)
+            self._slots.finish(connection, slot, completed.data)
             if self._announce:
                 outbox.add(connection, [completed])
             connection.rows(_FORGET, days=self._retention_days)
@@ -172,10 +167,10 @@ class Redelivery:
 
 def _completed(slot_start: datetime, report: Any) -> Event:
     return Event(
-        id=derived_id(SOURCE, _JOB, slot_start.isoformat()),
+        id=derived_id(SOURCE, FUNCTION, slot_start.isoformat()),
         source=SOURCE,
         type=RECONCILE_COMPLETED,
         time=slot_start,
-        subject=_JOB,
+        subject=FUNCTION,
         data=report,
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from functions.drift_check.core.alarms import Alarm, alarm
 from functions.drift_check.core.reporting import detected, resource
 from functions.drift_check.model import FUNCTION, SOURCE
-from shared.adapters import inbox, outbox, slots
+from shared.adapters import inbox, outbox
 from shared.adapters.postgres import Connection, Database
 from shared.adapters.relay import Relay
 from shared.adapters.slots import Slots
@@ -36,9 +36,7 @@ class PostgresChecks:
     Args:
         database: where.
         relay: sends what is announced.
-        owner: this process, for the slot's row.
-        interval_s: length of a slot in seconds.
-        lease_s: how long a silent owner keeps its slot, in seconds.
+        slots: of this function.
         remind_s: seconds after which unchanged drift is announced again.
         announce: whether events go to the outbox; off when the reply carries them.
     """
@@ -47,16 +45,14 @@ class PostgresChecks:
         self,
         database: Database,
         relay: Relay,
+        slots: Slots,
         *,
-        owner: str,
-        interval_s: float,
-        lease_s: float,
         remind_s: float,
         announce: bool,
     ) -> None:
         self._database = database
         self._relay = relay
-        self._slots = Slots(database, FUNCTION, owner=owner, interval_s=interval_s, lease_s=lease_s)
+        self._slots = slots
         self._remind_s = remind_s
         self._announce = announce
 
@@ -98,7 +94,7 @@ class PostgresChecks:
             alarms, due = self._alarms(slot, found, earlier)
             events = [_event(slot.slot_start, number, *_CHECKED, each) for number, each in enumerate(found)]
             result = {"checks": [_data(each) for each in found], "alarms": alarms}
-            slots.finish(connection, FUNCTION, slot, result)
+            self._slots.finish(connection, slot, result)
             if self._announce:
                 outbox.add(connection, [*events, *due])
             return events

@@ -16,6 +16,7 @@ from shared.adapters.dsn import Dsn
 from shared.adapters.http import http_sink
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.adapters.system import SystemClock
 from shared.runtime.requests import EventReader
 from shared.runtime.serving import Route, serve
@@ -26,6 +27,13 @@ database = Database(
     application=FUNCTION,
     limits=Limits(threads=settings.database_threads),
 )
+slots = Slots(
+    database,
+    FUNCTION,
+    owner=f"{socket.gethostname()}-{os.getpid()}",
+    interval_s=settings.drift_interval_seconds,
+    lease_s=settings.drift_lease_seconds,
+)
 sink = http_sink(settings.sink, settings.event_routes, token=settings.token)
 
 ports = Ports(
@@ -35,9 +43,7 @@ ports = Ports(
     checks=PostgresChecks(
         database,
         Relay(database, sink),
-        owner=f"{socket.gethostname()}-{os.getpid()}",
-        interval_s=settings.drift_interval_seconds,
-        lease_s=settings.drift_lease_seconds,
+        slots,
         remind_s=settings.drift_remind_seconds,
         announce=sink is not None,
     ),

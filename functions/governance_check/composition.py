@@ -21,6 +21,7 @@ from shared.adapters.http import HttpClient
 from shared.adapters.postgres import Database, Limits
 from shared.adapters.prometheus import PrometheusApi
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.adapters.system import SystemClock
 from shared.domain.ports import EventSink
 
@@ -44,17 +45,18 @@ def compose(settings: GovernanceSettings, http: HttpClient, sink: EventSink | No
         limits=Limits(threads=settings.database_threads, statement_s=settings.governance_check_timeout_seconds),
     )
     relay = Relay(database, sink)
-    terms = Terms(
+    slots = Slots(
+        database,
+        FUNCTION,
         owner=_OWNER,
         interval_s=settings.governance_interval_seconds,
         lease_s=settings.governance_lease_seconds,
-        pause_s=settings.governance_redispatch_seconds,
-        announce=sink is not None,
     )
+    terms = Terms(pause_s=settings.governance_redispatch_seconds, announce=sink is not None)
     policy = settings.policy
     ports = Ports(
         checks=inspectors(PostgresCounts(database, policy), _metrics(settings, http), policy),
-        ledger=PostgresLedger(database, relay, policy, terms),
+        ledger=PostgresLedger(database, relay, slots, policy, terms),
         lease=_lease(settings),
         clock=SystemClock(),
         policy=policy,

@@ -24,7 +24,7 @@ from functions.governance_check.core.policy import Policy
 from functions.governance_check.core.trust import deprecated
 from functions.governance_check.counts import deprecation, doom
 from functions.governance_check.model import FUNCTION
-from shared.adapters import inbox, outbox, slots
+from shared.adapters import inbox, outbox
 from shared.adapters.postgres import Connection, Database, json_rows
 from shared.adapters.relay import Relay
 from shared.adapters.slots import Slots
@@ -49,16 +49,10 @@ class Terms:
     """How a ledger is kept.
 
     Attributes:
-        owner: this process, for the slot's row.
-        interval_s: length of a slot in seconds.
-        lease_s: how long a silent owner keeps its slot, in seconds.
         pause_s: after work ended without ending the trouble, until there is work again, in seconds.
         announce: whether ``governance.completed`` goes to the outbox; alerts always do.
     """
 
-    owner: str
-    interval_s: float
-    lease_s: float
     pause_s: float
     announce: bool
 
@@ -66,12 +60,12 @@ class Terms:
 class PostgresLedger:
     """See :class:`functions.governance_check.handler.Ledger`."""
 
-    def __init__(self, database: Database, relay: Relay, policy: Policy, terms: Terms) -> None:
+    def __init__(self, database: Database, relay: Relay, slots: Slots, policy: Policy, terms: Terms) -> None:
         self._database = database
         self._relay = relay
         self._policy = policy
         self._terms = terms
-        self._slots = Slots(database, FUNCTION, owner=terms.owner, interval_s=terms.interval_s, lease_s=terms.lease_s)
+        self._slots = slots
 
     async def claim_slot(self) -> Slot:
         """Take this slot, or say who has it."""
@@ -94,7 +88,7 @@ class PostgresLedger:
 
         def work(connection: Connection) -> Event:
             done = self._conclude(connection, run_of_slot(slot.slot_start), inspection)
-            slots.finish(connection, FUNCTION, slot, done.data)
+            self._slots.finish(connection, slot, done.data)
             return done
 
         return await self._committed(work)

@@ -41,32 +41,6 @@ WHERE job = :job AND slot_start = :slot_start AND fence = :fence AND done_at IS 
 """
 
 
-def claim(connection: Connection, job: str, *, interval_s: float, lease_s: float, owner: str) -> Slot:
-    """Take the current slot of ``job``, or say why not."""
-    if rows := connection.rows(_CLAIM, job=job, interval_s=interval_s, lease_s=lease_s, owner=owner):
-        return Mine(*rows[0])
-    # A second statement: its snapshot sees the row that the first one ran into.
-    rows = connection.rows(_STATE, job=job, interval_s=interval_s)
-    slot_start, done, result = rows[0] if rows else (None, False, None)
-    return Done(slot_start, result) if done and slot_start is not None else Taken()
-
-
-def finish(connection: Connection, job: str, slot: Mine, result: Any) -> None:
-    """Record the result.
-
-    Raises:
-        Busy: another owner took over meanwhile; the slot is its own, and may yet have to be taken from it.
-    """
-    document = json_rows(result)
-    if not connection.rows(_FINISH, job=job, slot_start=slot.slot_start, fence=slot.fence, result=document):
-        raise Busy("another replica took this slot over; send it again")
-
-
-def release(connection: Connection, job: str, slot: Mine) -> None:
-    """Let the next tick take the slot at once: this run could not finish."""
-    connection.rows(_RELEASE, job=job, slot_start=slot.slot_start, fence=slot.fence)
-
-
 class Slots:
     """The slots of one job, as this process runs them.
 
@@ -90,9 +64,24 @@ class Slots:
         """Take the current slot, or say who has it; raises DatabaseUnavailable."""
 
         def work(connection: Connection) -> Slot:
-            return claim(connection, self._job, interval_s=self._interval_s, lease_s=self._lease_s, owner=self._owner)
+            where = {"job": self._job, "interval_s": self._interval_s}
+            if rows := connection.rows(_CLAIM, **where, lease_s=self._lease_s, owner=self._owner):
+                return Mine(*rows[0])
+            # A second statement: its snapshot sees the row that the first one ran into.
+            rows = connection.rows(_STATE, **where)
+            slot_start, done, result = rows[0] if rows else (None, False, None)
+            return Done(slot_start, result) if done and slot_start is not None else Taken()
 
         return await self._database.run(work)
+
+    def finish(self, connection: Connection, slot: Mine, result: Any) -> None:
+        """Record the result, in the transaction that makes it so.
+
+        Raises:
+            Busy: another owner took over meanwhile; the slot is its own, and may yet have to be taken from it.
+        """
+        if not connection.rows(_FINISH, **self._fenced(slot), result=json_rows(result)):
+            raise Busy("another replica took this slot over; send it again")
 
     async def release(self, slot: Mine) -> None:
         """Let the next tick take the slot, at once or as soon as PostgreSQL can be told; never raises.
@@ -110,6 +99,9 @@ class Slots:
         ends = loop.time() + self._lease_s
         while loop.time() < ends:
             with suppress(DatabaseUnavailable):
-                await self._database.run(lambda connection: release(connection, self._job, slot))
+                await self._database.run(lambda connection: connection.rows(_RELEASE, **self._fenced(slot)))
                 return
             await asyncio.sleep(_PATIENCE_S)
+
+    def _fenced(self, slot: Mine) -> dict[str, Any]:
+        return {"job": self._job, "slot_start": slot.slot_start, "fence": slot.fence}

@@ -10,8 +10,9 @@ import pytest
 from functions.drift_check.core.alarms import Alarm, alarm
 from functions.drift_check.core.reporting import detected, failure
 from functions.drift_check.ledger import PostgresChecks
-from functions.drift_check.model import REQUEST_TYPE, SOURCE
+from functions.drift_check.model import FUNCTION, REQUEST_TYPE, SOURCE
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.drift import DRIFT_CHECKED, DRIFT_DETECTED, DriftChecked, DriftStatus, FieldReport, FieldStatus
 from shared.domain.errors import Unprocessable
 from shared.domain.events import Event, derived_id
@@ -92,8 +93,8 @@ class MemoryChecks:
 
 
 def postgres_checks(database, *, announce=True, owner="me", lease_s=60.0):
-    settings = {"interval_s": INTERVAL_S, "lease_s": lease_s, "remind_s": REMIND_S, "announce": announce}
-    return PostgresChecks(database, Relay(database, None), owner=owner, **settings)
+    slots = Slots(database, FUNCTION, owner=owner, interval_s=INTERVAL_S, lease_s=lease_s)
+    return PostgresChecks(database, Relay(database, None), slots, remind_s=REMIND_S, announce=announce)
 
 
 @pytest.fixture(params=["memory", "postgres"])

@@ -14,8 +14,9 @@ from functions.governance_check.core.policy import Policy
 from functions.governance_check.core.rates import Tally, degradation, execution_failure, hallucination
 from functions.governance_check.core.trust import Playbooks, drift
 from functions.governance_check.ledger import PostgresLedger, Terms
-from functions.governance_check.model import CHECK_REQUESTED
+from functions.governance_check.model import CHECK_REQUESTED, FUNCTION
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.contract import validated
 from shared.domain.errors import Busy, Unprocessable
 from shared.domain.events import Event, from_structured
@@ -74,8 +75,9 @@ class InMemory:
 class InPostgres:
     def __init__(self, database, rows, *, announce=True):
         self.rows = rows
-        terms = Terms(owner="test", interval_s=SLOT_S, lease_s=60.0, pause_s=PAUSE_S, announce=announce)
-        self.ledger = PostgresLedger(database, Relay(database, None), POLICY, terms)
+        slots = Slots(database, FUNCTION, owner="test", interval_s=SLOT_S, lease_s=60.0)
+        terms = Terms(pause_s=PAUSE_S, announce=announce)
+        self.ledger = PostgresLedger(database, Relay(database, None), slots, POLICY, terms)
 
     def announced(self):
         return [from_structured(event) for (event,) in self.rows("SELECT event FROM outbox ORDER BY id")]

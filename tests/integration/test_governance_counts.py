@@ -13,9 +13,10 @@ from functions.governance_check.core.rates import Tally
 from functions.governance_check.counts import PostgresCounts
 from functions.governance_check.inspectors import inspectors
 from functions.governance_check.ledger import PostgresLedger, Terms, restore
-from functions.governance_check.model import CHECK_REQUESTED
+from functions.governance_check.model import CHECK_REQUESTED, FUNCTION
 from shared.adapters.knowledge_store import PostgresKnowledge
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import Event
 from shared.domain.governance import AlertType, CheckName
@@ -92,8 +93,8 @@ def counts(database):
 @pytest.fixture
 def trust_drift(database, counts):
     """A run of this one check, in effect; returns its report."""
-    terms = Terms(owner="test", interval_s=3600, lease_s=60, pause_s=3600, announce=False)
-    ledger = PostgresLedger(database, Relay(database, None), POLICY, terms)
+    slots = Slots(database, FUNCTION, owner="test", interval_s=3600, lease_s=60)
+    ledger = PostgresLedger(database, Relay(database, None), slots, POLICY, Terms(pause_s=3600, announce=False))
     check = inspectors(counts, None, POLICY)[CheckName.TRUST_DRIFT]
     ids = iter(range(100))
 

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from shared.adapters import slots
 from shared.adapters.dsn import Dsn
 from shared.adapters.slots import Slots
 from shared.domain.errors import Busy, DatabaseUnavailable
@@ -18,18 +17,29 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def claim(database):
-    async def run(owner, *, job="job", interval_s=DAY_S, lease_s=60.0):
-        def work(connection):
-            return slots.claim(connection, job, interval_s=interval_s, lease_s=lease_s, owner=owner)
+def replica(database):
+    """The slots of a job, as one of its processes runs them."""
 
-        return await database.run(work)
+    def made(owner, *, job="job", interval_s=DAY_S):
+        return Slots(database, job, owner=owner, interval_s=interval_s, lease_s=60.0)
+
+    return made
+
+
+@pytest.fixture
+def claim(replica):
+    async def run(owner, **which):
+        return await replica(owner, **which).claim()
 
     return run
 
 
-async def finish(database, slot, result):
-    return await database.run(lambda connection: slots.finish(connection, "job", slot, result))
+@pytest.fixture
+def finish(database, replica):
+    async def run(slot, result):
+        return await database.run(lambda connection: replica("whoever").finish(connection, slot, result))
+
+    return run
 
 
 async def test_the_first_one_runs_the_slot(claim):
@@ -45,9 +55,9 @@ async def test_one_of_many_replicas_runs_it(claim):
     assert sorted(type(slot).__name__ for slot in found) == ["Mine"] + ["Taken"] * 7
 
 
-async def test_a_slot_that_is_done_says_what_came_of_it(claim, database):
+async def test_a_slot_that_is_done_says_what_came_of_it(claim, finish):
     slot = await claim("a")
-    await finish(database, slot, {"drained": 3})
+    await finish(slot, {"drained": 3})
 
     assert await claim("b") == Done(slot.slot_start, {"drained": 3})
 
@@ -65,8 +75,8 @@ async def test_jobs_do_not_know_each_other(claim):
     assert isinstance(await claim("a", job="two"), Mine)
 
 
-async def test_the_next_slot_is_another(claim, rows, database):
-    await finish(database, await claim("a"), {})
+async def test_the_next_slot_is_another(claim, rows, finish):
+    await finish(await claim("a"), {})
     rows("UPDATE cron_slots SET slot_start = slot_start - interval '1 day'")
 
     assert isinstance(await claim("a"), Mine)
@@ -82,41 +92,41 @@ async def test_a_dead_owner_is_succeeded_when_its_lease_is_over(claim, rows):
     assert rows("SELECT owner FROM cron_slots") == [["b"]]
 
 
-async def test_an_owner_who_slept_past_its_lease_changes_nothing(claim, rows, database):
+async def test_an_owner_who_slept_past_its_lease_changes_nothing(claim, rows, finish, replica):
     asleep = await claim("asleep")
     rows("UPDATE cron_slots SET lease_until = now() - interval '1 second'")
     awake = await claim("awake")
 
     with pytest.raises(Busy, match="took this slot over"):
-        await finish(database, asleep, {"who": "asleep"})
-    await database.run(lambda connection: slots.release(connection, "job", asleep))
+        await finish(asleep, {"who": "asleep"})
+    await replica("whoever").release(asleep)
     assert await claim("c") == Taken()
-    await finish(database, awake, {"who": "awake"})
+    await finish(awake, {"who": "awake"})
     with pytest.raises(Busy):
-        await finish(database, awake, {"who": "awake, again"})
+        await finish(awake, {"who": "awake, again"})
     assert (await claim("c")).result == {"who": "awake"}
 
 
-async def test_a_slot_that_was_given_back_is_free_at_once(claim, database):
+async def test_a_slot_that_was_given_back_is_free_at_once(claim, replica):
     first = await claim("a")
-    await database.run(lambda connection: slots.release(connection, "job", first))
+    await replica("whoever").release(first)
 
     second = await claim("b")
     assert (second.slot_start, second.fence) == (first.slot_start, 2)
 
 
-async def test_a_done_slot_cannot_be_given_back(claim, database):
+async def test_a_done_slot_cannot_be_given_back(claim, finish, replica):
     slot = await claim("a")
-    await finish(database, slot, {})
-    await database.run(lambda connection: slots.release(connection, "job", slot))
+    await finish(slot, {})
+    await replica("whoever").release(slot)
 
     assert isinstance(await claim("b"), Done)
 
 
 class TestGivingBack:
     @pytest.fixture
-    def job(self, database):
-        return Slots(database, "job", owner="me", interval_s=DAY_S, lease_s=60.0)
+    def job(self, replica):
+        return replica("me")
 
     @pytest.fixture
     def wired(self, postgres_server, database_url):
@@ -142,10 +152,10 @@ class TestGivingBack:
 
         assert (await claim("b")).fence == slot.fence + 1
 
-    async def test_a_run_that_comes_to_its_end_keeps_it(self, job, database, claim):
+    async def test_a_run_that_comes_to_its_end_keeps_it(self, job, claim, finish):
         slot = await job.claim()
         async with given_back(slot, job.release):
-            await finish(database, slot, {"well": True})
+            await finish(slot, {"well": True})
 
         assert (await claim("b")).result == {"well": True}
 
@@ -165,7 +175,7 @@ class TestGivingBack:
             async with given_back(slot, job.release):
                 wire.cut_after = 0
                 try:
-                    await finish(database, slot, {})
+                    await database.run(lambda connection: job.finish(connection, slot, {}))
                 finally:
                     wire.cut_after = None
 

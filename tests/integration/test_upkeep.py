@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from functions.backfill_reconcile.model import Reconciled, Sent, Settled, Swept
+from functions.backfill_reconcile.model import FUNCTION, Reconciled, Sent, Settled, Swept
 from functions.backfill_reconcile.upkeep import PostgresQuarantine, PostgresUpkeep
 from shared.adapters.relay import Relay
+from shared.adapters.slots import Slots
 from shared.domain.dead_letters import DeadLetter
 from shared.domain.errors import Busy
 from shared.domain.failures import of_sqlstate
@@ -24,9 +25,8 @@ REPORT = Reconciled(
 @pytest.fixture
 def replica(database):
     def made(owner):
-        return PostgresUpkeep(
-            database, Relay(database, None), owner=owner, interval_s=86_400, lease_s=60, retention_days=7, announce=True
-        )
+        slots = Slots(database, FUNCTION, owner=owner, interval_s=86_400, lease_s=60)
+        return PostgresUpkeep(database, Relay(database, None), slots, retention_days=7, announce=True)
 
     return made
 
