@@ -137,11 +137,9 @@ class Oversight:
             "settings": {"source": (ROOT / _SETTINGS).read_text(encoding="utf-8")},
             "fields": ["km_retry_max", "km_write_timeout_seconds"],
         }
-        answer = self._http.post(
-            self._laptop.url("drift-check"),
-            json=request,
-            headers={"idempotency-key": str(uuid.uuid4()), "authorization": f"Bearer {self._laptop.token}"},
-        )
+        key = str(uuid.uuid4())
+        # It may still hold a connection from before the outage: the 503 that says so asks to be sent again.
+        answer = self._witness.until(lambda: self._checked(request, key))
         require(answer.status_code == httpx.codes.OK, f"drift-check answered {answer.status_code}: {answer.text}")
         fields = {each["name"]: each for each in answer.json()["fields"]}
         drifted = [each for each in fields.values() if each["status"] == FieldStatus.DRIFT]
@@ -151,6 +149,15 @@ class Oversight:
             f"ConfigMap aftercare/km-write against {_SETTINGS}: {answer.json()['status']}\n"
             f"{one['name']} is {one['configured']}, the code says {one['default']}; {len(fields) - 1} more is ok"
         )
+
+    def _checked(self, request: dict[str, Any], key: str) -> httpx.Response | None:
+        """What drift-check answers; None for a 503."""
+        answer = self._http.post(
+            self._laptop.url("drift-check"),
+            json=request,
+            headers={"idempotency-key": key, "authorization": f"Bearer {self._laptop.token}"},
+        )
+        return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
 
     def card(self) -> str:
         """What people in the chat have been told, and the last of it."""
