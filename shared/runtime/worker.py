@@ -35,9 +35,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         Raises:
             ConfigurationError: a setting is wrong.
         """
-        self._secret_files.check()
         self._application = application
-        self.wsgi = application()
+        self.wsgi = self._loaded()
+
+    def _loaded(self) -> Any:
+        self._secret_files.check()
+        return self._application()
 
     async def callback_notify(self) -> None:
         """Called by the server twice within gunicorn's ``timeout``."""
@@ -48,8 +51,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     def _next_can_start(self) -> bool:
         try:
-            self._secret_files.check()
-            self._application()
+            self._loaded()
         except ConfigurationError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is would be the end of the next process
