@@ -25,9 +25,11 @@ from shared.domain.ports import Clock
 from shared.domain.redaction import redact_text
 from shared.domain.remediations import (
     REMEDIATION_PROPOSED,
+    AssessmentOutcome,
     RemediationAssessed,
     RemediationProposed,
     ReviewIssue,
+    Tier,
 )
 from shared.testing.events import INCIDENT, PRODUCER, sample
 
@@ -78,6 +80,21 @@ def remediation_proposed(
         **changes,
     }
     return sample(REMEDIATION_PROPOSED, data, id=id, source=source)
+
+
+def remediation_assessed(*, digest: str, **changes: Any) -> RemediationAssessed:
+    """What is said of that plan before its issue is open."""
+    given = {
+        "proposal_id": "p-1",
+        "incident_id": INCIDENT,
+        "score": 72,
+        "tier": Tier.DUAL,
+        "reasons": [],
+        "dry_run_required": True,
+        "digest": digest,
+        "outcome": AssessmentOutcome.ISSUE_PENDING,
+    }
+    return RemediationAssessed.model_validate({**given, **changes})
 
 
 class MemoryReviews:

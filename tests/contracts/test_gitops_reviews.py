@@ -17,13 +17,12 @@ from shared.domain.remediations import (
     REMEDIATION_ASSESSED,
     REMEDIATION_REVIEW_REQUESTED,
     AssessmentOutcome,
-    RemediationAssessed,
     ReviewIssue,
     Tier,
 )
 from shared.testing.clocks import FakeClock
 from shared.testing.events import INCIDENT
-from shared.testing.gitops import MemoryReviews, remediation_proposed
+from shared.testing.gitops import MemoryReviews, remediation_assessed, remediation_proposed
 
 SETTLE_S = 30.0
 APPROVAL_S = 3_600.0
@@ -34,17 +33,8 @@ EVENT = remediation_proposed()
 LOST = Uncertain("the answer was lost")
 
 
-def assessed(*, proposal="p-1", digest=DIGEST, outcome=AssessmentOutcome.ISSUE_PENDING, tier=Tier.DUAL):
-    return RemediationAssessed(
-        proposal_id=proposal,
-        incident_id=INCIDENT,
-        score=72,
-        tier=tier,
-        reasons=[],
-        dry_run_required=True,
-        digest=digest,
-        outcome=outcome,
-    )
+def assessed(*, digest=DIGEST, **changes):
+    return remediation_assessed(digest=digest, **changes)
 
 
 def draft(digest=DIGEST):
@@ -148,7 +138,7 @@ class TestPlanning:
 
     async def test_a_plan_that_is_proposed_again_is_one_plan(self, rig):
         await rig.store.plan(EVENT, assessed(), draft())
-        await rig.store.plan(remediation_proposed(id="proposed-2"), assessed(proposal="p-2"), draft())
+        await rig.store.plan(remediation_proposed(id="proposed-2"), assessed(proposal_id="p-2"), draft())
 
         assert await rig.store.take() is not None
         assert await rig.store.take() is None
@@ -219,12 +209,12 @@ class TestSettling:
     async def test_the_same_plan_under_another_id_is_answered_with_the_same_issue(self, rig):
         await rig.store.settle(await sending(rig), OPENED)
         event = remediation_proposed(id="proposed-2", proposal_id="p-2")
-        other = await rig.store.plan(event, assessed(proposal="p-2"), draft())
+        other = await rig.store.plan(event, assessed(proposal_id="p-2"), draft())
 
         assert (other.assessed.issue, other.assessed.proposal_id, other.duplicate) == (ISSUE, "p-2", False)
         assert await rig.store.take() is None
         assert types(rig).count(REMEDIATION_REVIEW_REQUESTED) == 1
-        assert await rig.store.plan(event, assessed(proposal="p-2"), draft()) == replace(other, duplicate=True)
+        assert await rig.store.plan(event, assessed(proposal_id="p-2"), draft()) == replace(other, duplicate=True)
 
     async def test_an_owner_that_was_overtaken_changes_nothing(self, rig):
         late = await sending(rig)

@@ -17,15 +17,12 @@ from functions.gitops_issue.verdicts import PostgresVerdicts
 from shared.domain.events import from_structured
 from shared.domain.remediations import (
     REMEDIATION_APPROVED,
-    AssessmentOutcome,
     RemediationApproved,
-    RemediationAssessed,
     ReviewIssue,
-    Tier,
 )
 from shared.testing.clocks import FakeClock
 from shared.testing.events import INCIDENT
-from shared.testing.gitops import MemoryReviews, remediation_proposed
+from shared.testing.gitops import MemoryReviews, remediation_assessed, remediation_proposed
 from shared.testing.gitops_verdicts import MemoryVerdicts
 
 SETTLE_S, APPROVAL_S, READ_S = 30.0, 3_600.0, 20.0
@@ -92,16 +89,7 @@ def rig(request):
 
 async def is_open(rig, *, digest=DIGEST, event=EVENT, outcomes=()):
     """A plan whose issue is open, after what its posts came to before."""
-    assessed = RemediationAssessed(
-        proposal_id="p-1",
-        incident_id=INCIDENT,
-        score=72,
-        tier=Tier.DUAL,
-        reasons=[],
-        dry_run_required=True,
-        digest=digest,
-        outcome=AssessmentOutcome.ISSUE_PENDING,
-    )
+    assessed = remediation_assessed(digest=digest)
     await rig.reviews.plan(event, assessed, Draft("title", f"body\n{marker_of(digest)}\n", marker_of(digest)))
     for outcome in (*outcomes, Opened(ISSUE, "seal", "aftercare")):
         await rig.reviews.settle(await rig.reviews.take(digest=digest), outcome)

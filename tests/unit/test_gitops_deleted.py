@@ -14,12 +14,10 @@ from functions.gitops_issue.issues import Postponed, State
 from functions.gitops_issue.reviewing import Closed, Rounds
 from shared.adapters.endpoints import Endpoint
 from shared.adapters.http import HttpClient
-from shared.domain.remediations import AssessmentOutcome, RemediationAssessed, Tier
 from shared.local.simulators.faults import Fault
 from shared.local.simulators.gitea import GiteaSimulator
 from shared.testing.clocks import FakeClock
-from shared.testing.events import INCIDENT
-from shared.testing.gitops import MemoryReviews, remediation_proposed
+from shared.testing.gitops import MemoryReviews, remediation_assessed, remediation_proposed
 from shared.testing.gitops_verdicts import MemoryVerdicts
 
 TLS = ssl.create_default_context()  # read once: it takes longer than most tests
@@ -45,16 +43,7 @@ class Place:
     async def open(self, *digests):
         """Plans whose issues are open."""
         for number, digest in enumerate(digests):
-            assessed = RemediationAssessed(
-                proposal_id="p-1",
-                incident_id=INCIDENT,
-                score=72,
-                tier=Tier.DUAL,
-                reasons=[],
-                dry_run_required=True,
-                digest=digest,
-                outcome=AssessmentOutcome.ISSUE_PENDING,
-            )
+            assessed = remediation_assessed(digest=digest)
             draft = Draft("title", f"body\n{marker_of(digest)}\n", marker_of(digest))
             await self.reviews.plan(remediation_proposed(id=str(number)), assessed, draft)
             ticket = await self.reviews.take(digest=digest)
